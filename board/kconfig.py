@@ -1,0 +1,274 @@
+"""The options nutloop models: NuttX's Kconfig names, types, defaults, ranges and dependencies, and nutloop's own.
+
+An option of NuttX is written ``CONFIG_X=...`` in a file, one of nutloop's own (the virtual hardware, and variants of
+the kernel that NuttX has no option for) ``NUTLOOP_X=...``; code and keyword arguments say ``X`` for both. Names,
+defaults and ranges of NuttX's options are those of the Kconfig files of NuttX 13.0 (mm/iob, sched, net, drivers, arch,
+libs/libc) and nuttx-apps (nshlib, netutils/netinit, system/ping).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal, TypeAlias
+
+from kernel.core import COSTS
+
+Value: TypeAlias = bool | int | str | Fraction
+Get: TypeAlias = Callable[[str], Value]
+Kind: TypeAlias = Literal["bool", "int", "hex", "string", "number", "choice"]
+
+INT_MAX = 2**31 - 1
+MAX_CPUS = 8  # NCPUS_MAX in csrc/base.h
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used: says what is wrong, in which file and line if any, and what to do."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of the configuration.
+
+    ``default`` may be a function of the other options. ``depends`` names options that must all be on (or non-zero): an
+    option whose dependencies are not met is off, or at its default. A ``derived`` option follows from others and cannot
+    be set. An option that is not ``modelled`` is known only because defaults or refusals of others depend on it.
+    """
+
+    name: str
+    kind: Kind
+    default: Value | Callable[[Get], Value]
+    help: str
+    depends: tuple[str, ...] = ()
+    low: int = 0
+    high: int = INT_MAX
+    choices: tuple[str, ...] = ()
+    derived: bool = False
+    modelled: bool = True
+    prefix: str = "CONFIG_"
+
+
+def _bool(name: str, default: bool | Callable[[Get], Value], help: str, *depends: str) -> Option:
+    return Option(name, "bool", default, help, depends)
+
+
+def _int(
+    name: str, default: int | Callable[[Get], Value], help: str, *depends: str, low: int = 0, high: int = INT_MAX
+) -> Option:
+    return Option(name, "int", default, help, depends, low, high)
+
+
+def _hex(name: str, default: int, help: str, *depends: str) -> Option:
+    return Option(name, "hex", default, help, depends, 0, 0xFFFFFFFF)
+
+
+def _string(name: str, default: str, help: str, *depends: str) -> Option:
+    return Option(name, "string", default, help, depends)
+
+
+def _derived(name: str, value: Callable[[Get], Value], help: str) -> Option:
+    return Option(name, "bool", value, help, derived=True)
+
+
+def _influence(name: str, help: str) -> Option:
+    return Option(name, "bool", False, help, modelled=False)
+
+
+def _own(
+    name: str,
+    kind: Kind,
+    default: Value,
+    help: str,
+    *choices: str,
+    low: int = 0,
+    high: int = INT_MAX,
+) -> Option:
+    return Option(name, kind, default, help, (), low, high, choices, prefix="NUTLOOP_")
+
+
+def _stack(get: Get) -> Value:
+    return get("DEFAULT_TASK_STACKSIZE")
+
+
+def _iob_nbuffers(get: Get) -> Value:
+    if get("NET_WRITE_BUFFERS"):
+        return 36
+    return 24 if get("NET_READAHEAD") else 8
+
+
+def _lpwork(get: Get) -> Value:
+    return bool(get("NET_ETHERNET")) and not get("SCHED_HPWORK")
+
+
+def _lpwork_priomax(get: Get) -> Value:
+    if get("PRIORITY_INHERITANCE") or not get("SCHED_HPWORK"):
+        return 176
+    return int(get("SCHED_HPWORKPRIORITY")) - 16
+
+
+_BOARD = [
+    _string("ARCH", "sim", "architecture, as uname shows it"),
+    _string("ARCH_BOARD", "sim", "board name, as uname shows it"),
+    _string("LIBC_HOSTNAME", "", "host name, as uname shows it"),
+    _int("RAM_SIZE", 67108864, "bytes of RAM that stacks, buffers and heap share", high=1 << 40),
+    _bool("SMP", False, "more than one CPU"),
+    _int("SMP_NCPUS", 4, "number of CPUs", "SMP", low=1, high=MAX_CPUS),
+]
+
+_SCHED = [
+    _int("USEC_PER_TICK", lambda c: 100 if c("SCHED_TICKLESS") else 10000, "length of a tick, us", low=1, high=1000000),
+    _influence("SCHED_TICKLESS", "the board's timer is tickless anyway; only the default tick depends on it"),
+    _int("RR_INTERVAL", 0, "time slice of SCHED_RR tasks in ms; 0 switches round robin off", high=INT_MAX // 1000),
+    _bool("PRIORITY_INHERITANCE", False, "the holder of a mutex runs at the priority of its highest waiter"),
+    _bool("SIG_DEFAULT", False, "SIGINT, SIGTERM and SIGKILL end a task that has no handler"),
+    _bool("STACK_COLORATION", False, "ps shows how much of each stack was used"),
+    _int("DEFAULT_TASK_STACKSIZE", 2048, "bytes of stack of a task", low=64),
+    _int("IDLETHREAD_STACKSIZE", 1024, "bytes of stack of the idle task", low=64),
+    _int("INIT_STACKSIZE", _stack, "bytes of stack of the first task", low=64),
+    _int("INIT_PRIORITY", 100, "priority of the first task", low=1, high=255),
+    _int("TASK_NAME_SIZE", 31, "longest task name; 0: tasks have no names", high=255),
+    _derived("SCHED_WORKQUEUE", lambda c: bool(c("SCHED_HPWORK") or c("SCHED_LPWORK")), "there is a work queue"),
+    _bool("SCHED_HPWORK", False, "high-priority work queue"),
+    _int("SCHED_HPNTHREADS", 1, "its workers", "SCHED_HPWORK", low=1, high=64),
+    _int("SCHED_HPWORKPRIORITY", 224, "their priority", "SCHED_HPWORK", low=1, high=255),
+    _int("SCHED_HPWORKSTACKSIZE", _stack, "their stack in bytes", "SCHED_HPWORK", low=64),
+    _bool("SCHED_LPWORK", _lpwork, "low-priority work queue; the Ethernet driver selects it if there is no other"),
+    _int("SCHED_LPNTHREADS", lambda c: 4 if c("FS_AIO") else 1, "its workers", "SCHED_LPWORK", low=1, high=64),
+    _int("SCHED_LPWORKPRIORITY", 100, "their priority", "SCHED_LPWORK", low=1, high=255),
+    _int(
+        "SCHED_LPWORKPRIOMAX",
+        _lpwork_priomax,
+        "highest priority that inheritance may lift them to",
+        "SCHED_LPWORK",
+        "PRIORITY_INHERITANCE",
+        low=1,
+        high=255,
+    ),
+    _int("SCHED_LPWORKSTACKSIZE", _stack, "their stack in bytes", "SCHED_LPWORK", low=64),
+    _influence("FS_AIO", "asynchronous file I/O; it raises the default number of LP workers"),
+]
+
+_IOB = [
+    _derived("MM_IOB", lambda c: True, "the pool of I/O buffers; the board always has one"),
+    _int("IOB_NBUFFERS", _iob_nbuffers, "buffers in the pool", high=65535),
+    _int("IOB_BUFSIZE", 196, "bytes of data in a buffer", low=1, high=65535),
+    _int(
+        "IOB_NCHAINS",
+        lambda c: c("IOB_NBUFFERS") if c("NET_READAHEAD") else 0,
+        "queue containers; ICMP sockets use them, UDP and TCP do not",
+        high=65535,
+    ),
+    _int(
+        "IOB_THROTTLE",
+        lambda c: 8 if c("NET_WRITE_BUFFERS") and c("NET_READAHEAD") else 0,
+        "buffers that throttled allocations (senders) leave alone; 0 switches throttling off",
+        high=65535,
+    ),
+    _bool("IOB_NOTIFIER", False, "work can be queued for when buffers come free", "SCHED_WORKQUEUE"),
+    _int("IOB_NOTIFIER_DIV", 4, "only when a multiple of this many are free", "IOB_NOTIFIER", low=1, high=64),
+]
+
+_NET = [
+    _bool("NET", False, "networking"),
+    _bool("NET_ETHERNET", True, "Ethernet, device eth0", "NET"),
+    _bool("NET_LOOPBACK", False, "loopback device lo", "NET"),
+    _bool("NET_IPv4", True, "IPv4", "NET"),
+    _influence("NET_IPv6", "IPv6; the smallest Ethernet frame depends on it"),
+    _int(
+        "NET_ETH_PKTSIZE",
+        lambda c: 1294 if c("NET_IPv6") else 590,
+        "largest frame with its link header; the MTU is 14 less",
+        "NET_ETHERNET",
+        low=590,
+        high=1518,
+    ),
+    _bool("NET_PROMISCUOUS", False, "eth0 takes every frame, whoever it is for", "NET_ETHERNET"),
+    _bool("NET_STATISTICS", False, "protocol counters, /proc/net/stat", "NET"),
+    _bool("NETDEV_STATISTICS", False, "device counters, /proc/net/eth0", "NET_STATISTICS"),
+    _bool("NET_SOCKOPTS", False, "socket options; without them no wait of a socket has a timeout", "NET"),
+    _int("NET_DEFAULT_MIN_PORT", 4096, "first port given to unbound sockets", "NET", low=1, high=65535),
+    _int("NET_DEFAULT_MAX_PORT", 32000, "last one", "NET", low=1, high=65535),
+    _derived(
+        "NET_READAHEAD",
+        lambda c: bool(c("NET_UDP") or c("NET_TCP") or c("NET_ICMP_SOCKET")),
+        "received data waits in I/O buffers",
+    ),
+    _derived(
+        "NET_WRITE_BUFFERS",
+        lambda c: bool(c("NET_UDP_WRITE_BUFFERS") or c("NET_TCP_WRITE_BUFFERS")),
+        "sent data waits in I/O buffers",
+    ),
+    _int("NET_RECV_BUFSIZE", 0, "bytes a socket may have unread; 0: no limit but the pool", "NET"),
+    _int("NET_MAX_RECV_BUFSIZE", 0, "most that SO_RCVBUF may ask for; 0: no limit", "NET_RECV_BUFSIZE"),
+    _int("NET_SEND_BUFSIZE", 0, "bytes a socket may have unsent; 0: no limit but the pool", "NET_WRITE_BUFFERS"),
+    _int("NET_MAX_SEND_BUFSIZE", 0, "most that SO_SNDBUF may ask for; 0: no limit", "NET_SEND_BUFSIZE"),
+    _bool("NET_ARP", True, "ARP", "NET_ETHERNET", "NET_IPv4"),
+    _int("NET_ARPTAB_SIZE", 16, "ARP table entries", "NET_ARP", low=1, high=1024),
+    _int("NET_ARP_MAXAGE", 120, "age at which an entry is dropped, in units of 10 s", "NET_ARP", low=1, high=65535),
+    _int("NET_ARP_MAXAGE_UNREACHABLE", 1, "how long a failed lookup is kept, in units of 10 s", "NET_ARP", high=65535),
+    _bool("NET_ARP_IPIN", False, "addresses are learnt from arriving IP packets too", "NET_ARP"),
+    _bool("NET_ARP_GRATUITOUS", False, "gratuitous ARP makes an entry", "NET_ARP"),
+    _bool("NET_ARP_SEND", True, "a sender waits until ARP has found its destination", "NET_ARP"),
+    _int("ARP_SEND_MAXTRIES", 5, "requests before it gives up", "NET_ARP_SEND", low=1, high=255),
+    _int("ARP_SEND_DELAYMSEC", 20, "ms between them", "NET_ARP_SEND", low=1, high=60000),
+    _bool("NET_ICMP", True, "ICMP: echo replies and errors", "NET_IPv4"),
+    _bool("NET_ICMP_SOCKET", False, "ICMP sockets, for ping", "NET_ICMP"),
+    _int("NET_ICMP_PREALLOC_CONNS", 4, "ICMP sockets at a time", "NET_ICMP_SOCKET", low=1, high=256),
+    _bool("NET_UDP", False, "UDP", "NET"),
+    _bool("NET_BROADCAST", False, "UDP broadcasts are received", "NET_UDP"),
+    _bool("NET_UDP_CHECKSUMS", lambda c: c("NET_IPv6"), "UDP checksums are made and checked", "NET_UDP"),
+    _int("NET_UDP_PREALLOC_CONNS", 8, "UDP sockets at a time", "NET_UDP", low=1, high=256),
+    _bool("NET_UDP_WRITE_BUFFERS", False, "sendto() returns once the data is buffered", "NET_UDP"),
+    _int("NET_UDP_NWRBCHAINS", 8, "write buffer heads allocated at boot", "NET_UDP_WRITE_BUFFERS", high=1024),
+    _int(
+        "NET_UDP_ALLOC_WRBCHAINS",
+        1,
+        "heads allocated at a time once those are used; 0: they are a hard limit",
+        "NET_UDP_WRITE_BUFFERS",
+        high=1024,
+    ),
+    _influence("NET_TCP", "TCP; I/O buffer defaults depend on it"),
+    _influence("NET_TCP_WRITE_BUFFERS", "TCP write buffering; I/O buffer defaults depend on it"),
+    _influence("NET_TCP_SELECTIVE_ACK", "TCP SACK; it needs larger I/O buffers"),
+    _bool("NSH_NETINIT", True, "the network is configured at boot", "NET"),
+    _bool("NETINIT_NETLOCAL", False, "addresses are set at boot, but eth0 stays down", "NSH_NETINIT"),
+    _hex("NETINIT_IPADDR", 0x0A000002, "IPv4 address of eth0", "NSH_NETINIT"),
+    _hex("NETINIT_DRIPADDR", 0x0A000001, "its router", "NSH_NETINIT"),
+    _hex("NETINIT_NETMASK", 0xFFFFFF00, "its netmask", "NSH_NETINIT"),
+]
+
+_SHELL = [
+    _string("NSH_PROMPT_STRING", "nsh> ", "the prompt"),
+    _int("LINE_MAX", 80, "longest command line", low=16, high=4096),
+    _int("NSH_MAXARGUMENTS", 7, "most arguments of a command", low=1, high=255),
+    _bool("NSH_STRERROR", False, "error messages name the error instead of its number"),
+    _bool("SYSTEM_PING", False, "the ping command", "NET_ICMP_SOCKET"),
+    _bool("SYSLOG_TIMESTAMP", False, "log lines begin with the time"),
+    _bool("RAMLOG_SYSLOG", False, "the log is kept in RAM, for dmesg"),
+    _int("RAMLOG_BUFSIZE", 1024, "bytes of it that are kept", "RAMLOG_SYSLOG", low=64),
+]
+
+_HARDWARE = [
+    _own("CPU_MHZ", "number", 1000, "clock of every CPU, MHz", low=1, high=100000),
+    *(_own(f"COST_{what}", "number", 0, f"cycles of {what}, see enum cost in csrc/board.h") for what in COSTS),
+    _own("LINK_MBPS", "int", 10000, "rate of eth0, Mbit/s", low=10, high=10000),
+    _own("ETH_RX_RING", "int", 64, "receive descriptors", low=2, high=1024),
+    _own("ETH_TX_RING", "int", 64, "transmit descriptors", low=2, high=1024),
+    _own("ETH_IRQ_FRAMES", "int", 1, "frames that make a receive interrupt; 1: each", low=1, high=255),
+    _own("ETH_IRQ_USEC", "int", 0, "or this long after the first of them, us", high=1000000),
+    _own("UART_BAUD", "int", 10000000, "bits per second on the console line", low=300, high=10000000),
+    _own("UART_FIFO", "int", 16, "characters in each of its FIFOs", low=1, high=256),
+]
+
+_VARIANTS = [
+    _own("ETH_QUEUE", "choice", "LPWORK", "where eth0's work runs", "LPWORK", "HPWORK", "THREAD"),
+    _own("ETH_THREAD_PRIORITY", "int", 100, "priority of its thread, with ETH_QUEUE=THREAD", low=1, high=255),
+    _own("NET_LOCKS", "choice", "global", "one network lock, or one per device and connection", "global", "split"),
+    _own("IOB_TIMEOUT_LEAK", "bool", False, "a timed-out IOB wait loses a buffer, as in NuttX 13.0"),
+]
+
+OPTIONS: dict[str, Option] = {
+    option.name: option for option in [*_BOARD, *_SCHED, *_IOB, *_NET, *_SHELL, *_HARDWARE, *_VARIANTS]
+}
+"""Every option by its name without prefix."""

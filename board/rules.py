@@ -1,0 +1,87 @@
+"""What NuttX's build refuses, and what the board cannot do: rules between options, beyond the range of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from board.kconfig import OPTIONS, Value
+
+IOB_OVERHEAD = 20
+"""Bytes of an I/O buffer beside its data, on a 64-bit machine."""
+
+SMALLEST_NET_BUFFER = 64
+"""Bytes that hold the link, IPv4 and transport headers of a packet, which code expects to be contiguous."""
+
+
+def refusals(get: Callable[[str], Value]) -> Iterator[str]:
+    """Why the configuration cannot be built, one line a reason; nothing if it can."""
+
+    def number(name: str) -> int:
+        return int(get(name))
+
+    yield from _work_queues(get, number)
+    yield from _buffers(get, number)
+    yield from _network(get, number)
+
+
+def warnings(get: Callable[[str], Value]) -> Iterator[str]:
+    """What can be built but will surprise, one line each."""
+    if get("NET_ETHERNET") and get("ETH_QUEUE") == "HPWORK":
+        yield "ETH_QUEUE=HPWORK: the network shares the high-priority work queue and delays every other driver on it"
+    if get("SMP") and not any(get(name) for name in OPTIONS if name.startswith("COST_")):
+        yield "SMP without costs: code takes no time, so CPUs never overlap; use the profile smp4 or set COST_ options"
+    if get("NET_SEND_BUFSIZE") and not get("NET_SOCKOPTS"):
+        yield "NET_SEND_BUFSIZE without NET_SOCKOPTS: a blocked send cannot be given a timeout"
+
+
+def _work_queues(get: Callable[[str], Value], number: Callable[[str], int]) -> Iterator[str]:
+    source = "include/nuttx/wqueue.h stops the build"
+    low, high = number("SCHED_LPWORKPRIORITY"), number("SCHED_HPWORKPRIORITY")
+    limit = number("SCHED_LPWORKPRIOMAX")
+    if get("SCHED_LPWORK") and get("SCHED_HPWORK"):
+        if low >= high:
+            yield f"SCHED_LPWORKPRIORITY ({low}) has to be below SCHED_HPWORKPRIORITY ({high}): {source}"
+        if limit >= high:
+            yield f"SCHED_LPWORKPRIOMAX ({limit}) has to be below SCHED_HPWORKPRIORITY ({high}): {source}"
+    if get("SCHED_LPWORK") and low > limit:
+        reason = "" if get("PRIORITY_INHERITANCE") else " (which follows from SCHED_HPWORKPRIORITY here)"
+        yield f"SCHED_LPWORKPRIORITY ({low}) may not exceed SCHED_LPWORKPRIOMAX ({limit}){reason}: {source}"
+    if get("NET_ETHERNET") and not get("SCHED_WORKQUEUE"):
+        yield "NET_ETHERNET needs a work queue for its driver: set SCHED_LPWORK=y or SCHED_HPWORK=y"
+
+
+def _buffers(get: Callable[[str], Value], number: Callable[[str], int]) -> Iterator[str]:
+    source = "include/nuttx/mm/iob.h stops the build"
+    count, size, throttle = number("IOB_NBUFFERS"), number("IOB_BUFSIZE"), number("IOB_THROTTLE")
+    if count < 1:
+        yield f"IOB_NBUFFERS ({count}) has to be at least 1: {source}"
+    elif count <= throttle:
+        yield (
+            f"IOB_NBUFFERS ({count}) has to exceed IOB_THROTTLE ({throttle}): {source};"
+            " raise the one or lower the other"
+        )
+    if get("NET_TCP_SELECTIVE_ACK") and size < 128:
+        yield f"IOB_BUFSIZE ({size}) has to be at least 128 with NET_TCP_SELECTIVE_ACK: its Kconfig range"
+    if get("NET") and size < SMALLEST_NET_BUFFER:
+        yield f"IOB_BUFSIZE ({size}) has to be at least {SMALLEST_NET_BUFFER}: the first one holds a packet's headers"
+    divider = number("IOB_NOTIFIER_DIV")
+    if divider & (divider - 1):
+        yield f"IOB_NOTIFIER_DIV ({divider}) has to be a power of two: mm/iob/Kconfig"
+    ram, pool = number("RAM_SIZE"), count * (size + IOB_OVERHEAD)
+    if pool > ram:
+        yield f"the I/O buffers ({count} of {size} bytes) do not fit in RAM_SIZE ({ram}): the linker runs out of memory"
+
+
+def _network(get: Callable[[str], Value], number: Callable[[str], int]) -> Iterator[str]:
+    first, last = number("NET_DEFAULT_MIN_PORT"), number("NET_DEFAULT_MAX_PORT")
+    if last < first:
+        yield f"NET_DEFAULT_MAX_PORT ({last}) is below NET_DEFAULT_MIN_PORT ({first}): its Kconfig range"
+    if get("NET_IPv6") and number("NET_ETH_PKTSIZE") < 1294:
+        yield f"NET_ETH_PKTSIZE ({number('NET_ETH_PKTSIZE')}) has to be at least 1294 with NET_IPv6: its Kconfig range"
+    for bufsize in ("RECV", "SEND"):
+        most, default = number(f"NET_MAX_{bufsize}_BUFSIZE"), number(f"NET_{bufsize}_BUFSIZE")
+        if 0 < most < default:
+            yield f"NET_{bufsize}_BUFSIZE ({default}) exceeds NET_MAX_{bufsize}_BUFSIZE ({most}), which limits it"
+    mask = number("NETINIT_NETMASK") ^ 0xFFFFFFFF
+    if mask & (mask + 1):
+        yield f"NETINIT_NETMASK (0x{number('NETINIT_NETMASK'):08x}) is no netmask: its one bits have to come first"

@@ -1,0 +1,218 @@
+/* board_api.c - what Python sees of benches and boards as a whole: time, state, costs, choices, trace, views. */
+
+#include "board.h"
+#include "clock.h"
+
+int64_t bench_now(const struct bench *n)
+{
+  return n->now;
+}
+
+int32_t bench_owner(const struct bench *n)
+{
+  return (int32_t)n->owner;
+}
+
+int32_t bench_value(const struct bench *n)
+{
+  return n->value;
+}
+
+int64_t bench_progress(const struct bench *n)
+{
+  return (int64_t)(n->progress + n->entries);
+}
+
+void bench_attend(struct bench *n, int32_t what)
+{
+  n->attn |= (uint32_t)what;
+}
+
+int32_t bench_quiescent(const struct bench *n)
+{
+  return n->heap.live == 0 && n->wdogs_live == 0 && n->dirty_head == NULL;
+}
+
+void bench_set_one_frame(struct bench *n, int32_t on)
+{
+  n->one_frame = on;
+}
+
+uint32_t bench_choose(struct bench *n, uint32_t site, uint32_t name, uint32_t range)
+{
+  return site < NSITES ? choose(&n->chooser, site, name, range) : 0;
+}
+
+int32_t bench_chooser_set(struct bench *n, uint32_t site, uint32_t mode, const uint32_t *script, uint32_t nscript)
+{
+  return chooser_set(&n->chooser, site, mode, script, nscript);
+}
+
+void bench_chooser_ask(struct bench *n, uint32_t (*ask)(void *bench, uint32_t site, uint32_t name, uint32_t range))
+{
+  n->chooser.ask = ask;
+}
+
+uint64_t bench_hash(uint64_t x)
+{
+  return mix64(x);
+}
+
+int32_t board_id(const struct board *b)
+{
+  return (int32_t)b->id;
+}
+
+int32_t board_cost(struct board *b, int32_t what, int64_t ps)
+{
+  if (what < 0 || what >= NCOSTS || ps < 0) return -EINVAL;
+  b->cost[what] = (uint64_t)ps;
+  return 0;
+}
+
+void board_options(struct board *b, int32_t inherit, uint32_t irq_jitter)
+{
+  b->inherit = inherit;
+  b->irq_jitter = irq_jitter;
+}
+
+/* No code of it runs any more; its hardware goes on. */
+
+void board_halt(struct board *b)
+{
+  b->halted = true;
+  if (b->bench->running && b->bench->running->board == b) b->bench->running = NULL;
+  for (uint32_t i = 0; i < b->ncpus; i++)
+    {
+      event_cancel(&b->bench->heap, &b->cpu[i].free);
+      b->cpu[i].state = CPU_FREE;
+    }
+  event_cancel(&b->bench->heap, &b->timer);
+  b->bench->wdogs_live -= b->wdogs.live;
+  for (int32_t i = 0; i < b->wdogs.n; i++) b->wdogs.slot[i]->pos = -1;
+  b->wdogs.live = b->wdogs.n = 0;
+}
+
+/* -1: the host or hardware; 0: idle; a pid; or -2 in a handler. */
+
+int32_t board_current(const struct board *b)
+{
+  const struct cpu *c = b->bench->running;
+  if (c == NULL || c->board != b) return -1;
+  return c->state == CPU_ISR ? -2 : c->current->pid;
+}
+
+int32_t board_current_cpu(const struct board *b)
+{
+  const struct cpu *c = b->bench->running;
+  return c && c->board == b ? c->id : 0;
+}
+
+int64_t board_ticks(const struct board *b)
+{
+  return (b->bench->now - b->boot) / b->tick_ns;
+}
+
+int64_t board_uptime(const struct board *b)
+{
+  return b->bench->now - b->boot;
+}
+
+/* One task: pid, state, prio, base prio, wait kind, wait object (semaphore or mutex number; for a mutex the holder's
+ * pid follows), holder, flags, sigmask, cpu, cputime ns, blocked since ns, sched_lock depth, switches, slot, owed ps. */
+
+int32_t task_info(struct board *b, int32_t pid, int64_t *out, int32_t n)
+{
+  if (n < 16) return -EINVAL;
+  struct tcb *t = pid == 0 ? b->cpu[0].idle : task_find(b, pid);
+  if (t == NULL) return -ESRCH;
+  struct mutex *m = t->waitkind == WAIT_MUTEX ? t->waitobj : NULL;
+  struct sem *s = t->waitkind == WAIT_SEM ? t->waitobj : NULL;
+  int64_t v[16] = {
+    t->pid, t->state, t->prio, t->base_prio, t->waitkind, m ? m->id : s ? s->id : 0, m && m->holder ? m->holder->pid : -1,
+    t->flags, (int64_t)t->sigmask, t->cpu ? t->cpu->id : 0,
+    t->cputime + (t->state == TSTATE_RUNNING && t->ran_since ? b->bench->now - t->ran_since : 0),
+    t->blocked_since, t->lockcount, (int64_t)t->switches, t->slot, t->owed
+  };
+  memcpy(out, v, sizeof v);
+  return 0;
+}
+
+/* What a dead or living task holds: mutex numbers; returns how many. */
+
+int32_t task_held(struct board *b, int32_t pid, int32_t *out, int32_t n)
+{
+  struct tcb *t = task_find(b, pid);
+  for (struct tcb *z = b->zombies; z && t == NULL; z = z->rnext)
+    if (z->pid == pid) t = z;
+  int32_t k = 0;
+  for (struct mutex *m = t ? t->held : NULL; m && k < n; m = m->held_next) out[k++] = (int32_t)m->id;
+  return k;
+}
+
+uint32_t task_slot(struct board *b, int32_t pid)
+{
+  struct tcb *t = task_find(b, pid);
+  return t ? t->slot : 0;
+}
+
+int32_t task_pids(struct board *b, int32_t *out, int32_t n)
+{
+  int32_t k = 0;
+  for (uint32_t i = 0; i < b->tcbs_cap && k < n; i++)
+    if (b->tcbs[i]) out[k++] = b->tcbs[i]->pid;
+  return k;
+}
+
+/* A queue: items queued, semaphore value, posts, passes, empty passes, items run, threads, then per thread the number
+ * of the work it runs, or 0. */
+
+int32_t wq_info(struct board *b, int32_t qid, int64_t *out, int32_t n)
+{
+  struct kwork_queue *wq = table_get(&b->wqs, qid);
+  if (wq == NULL || n < 7 + (int32_t)wq->nthreads) return -EINVAL;
+  int64_t v[7] = { wq->nqueued, wq->sem.count, (int64_t)wq->posts, (int64_t)wq->passes, (int64_t)wq->empty_passes,
+                   (int64_t)wq->ran, wq->nthreads };
+  memcpy(out, v, sizeof v);
+  for (uint32_t i = 0; i < wq->nthreads; i++) out[7 + i] = wq->worker[i].running ? wq->worker[i].running->id : 0;
+  return 0;
+}
+
+int32_t wq_queued(struct board *b, int32_t qid, int32_t *out, int32_t n)
+{
+  struct kwork_queue *wq = table_get(&b->wqs, qid);
+  int32_t k = 0;
+  if (wq == NULL) return -EINVAL;
+  for (struct work *w = wq->expired_head; w && k < n; w = w->next) out[k++] = (int32_t)w->id;
+  for (struct work *w = wq->pending_head; w && k < n; w = w->next) out[k++] = (int32_t)w->id;
+  return k;
+}
+
+/* Trace: events since number `from`, as 24-byte records; returns how many were copied. */
+
+uint64_t trace_head(const struct board *b)
+{
+  return b->trace.head;
+}
+
+uint32_t trace_read(const struct board *b, uint64_t from, uint8_t *out, uint32_t max)
+{
+  const struct trace *t = &b->trace;
+  if (t->ring == NULL) return 0;
+  uint64_t size = (uint64_t)t->mask + 1;
+  if (t->head > size && from < t->head - size) from = t->head - size;
+  uint32_t k = 0;
+  for (; from < t->head && k < max; from++, k++)
+    memcpy(out + k * sizeof *t->ring, &t->ring[from & t->mask], sizeof *t->ring);
+  return k;
+}
+
+void trace_enable(struct board *b, int32_t on)
+{
+  b->trace.on = on && b->trace.ring;
+}
+
+void trace_user(struct board *b, uint32_t object, int64_t arg)
+{
+  trace_put(b, TR_USER, object, arg);
+}

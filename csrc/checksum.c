@@ -1,0 +1,55 @@
+/* checksum.c - the Internet checksum (RFC 1071), eight bytes at a time.
+ *
+ * The sum does not depend on byte order if it is read and stored in the machine's own (RFC 1071, 2B), so nothing is
+ * swapped: csum_fold() gives 16 bits to be copied into the packet as they lie in memory.
+ */
+#include "inet.h"
+
+uint64_t csum_add(uint64_t sum, const uint8_t *data, uint32_t len)
+{
+  uint64_t high = 0, w[4];
+  for (; len >= sizeof w; data += sizeof w, len -= (uint32_t)sizeof w)
+    {
+      memcpy(w, data, sizeof w);
+      sum += (uint32_t)w[0];
+      high += w[0] >> 32;
+      sum += (uint32_t)w[1];
+      high += w[1] >> 32;
+      sum += (uint32_t)w[2];
+      high += w[2] >> 32;
+      sum += (uint32_t)w[3];
+      high += w[3] >> 32;
+    }
+  for (uint32_t half; len >= sizeof half; data += sizeof half, len -= (uint32_t)sizeof half)
+    {
+      memcpy(&half, data, sizeof half);
+      sum += half;
+    }
+  uint32_t rest = 0;
+  memcpy(&rest, data, len);
+  return sum + high + rest;
+}
+
+uint16_t csum_fold(uint64_t sum)
+{
+  sum = (sum & 0xffffffff) + (sum >> 32);
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  return (uint16_t)~sum;
+}
+
+uint64_t csum_pseudo(uint32_t src, uint32_t dst, uint32_t proto, uint32_t len)
+{
+  uint8_t header[12];
+  put32(header, src);
+  put32(header + 4, dst);
+  put16(header + 8, proto);
+  put16(header + 10, len);
+  return csum_add(0, header, sizeof header);
+}
+
+void csum_put(uint8_t *where, uint16_t folded)
+{
+  memcpy(where, &folded, sizeof folded);
+}

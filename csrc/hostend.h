@@ -1,0 +1,45 @@
+/* hostend.h - the test bench's own end of a wire: an address, an ARP responder, and readers.
+ *
+ * Each reader has its own queue of what arrived since it was opened. Frames are events only while a reader waits, or
+ * when they ask for an answer that the host end gives itself.
+ */
+#ifndef NUT_HOSTEND_H
+#define NUT_HOSTEND_H
+
+#include "wire.h"
+
+#define HOSTEND_READERS 64
+
+enum hostend_answers { HOSTEND_ARP = 1, HOSTEND_ECHO = 2 };
+
+struct reader
+{
+  struct frameq q;
+  uint64_t      drops;            /* frames that found its queue full */
+  bool          open;
+  bool          outgoing;         /* it also sees what the host end sends */
+  bool          waiting;          /* the host waits for its next frame */
+};
+
+struct hostend
+{
+  struct port   port;
+  uint8_t       mac[6];
+  uint32_t      ip;               /* host byte order */
+  uint32_t      answers;          /* enum hostend_answers */
+  uint64_t      answered;         /* replies it has sent itself */
+  int           nreaders;         /* all open ones are below this index */
+  int           nwaiting, noutgoing;
+  struct reader reader[HOSTEND_READERS];
+};
+
+int32_t hostend_new(struct bench *n, const uint8_t *mac, uint32_t ip, uint32_t mbps);      /* its port's number */
+struct hostend *hostend_of(struct port *p);                                   /* NULL if the port is none */
+int  hostend_open(struct hostend *h, bool outgoing, uint64_t limit);          /* a reader's number, -EMFILE */
+struct reader *hostend_reader(struct hostend *h, int reader);                  /* NULL if there is none */
+void hostend_close(struct hostend *h, int reader);
+void hostend_wait(struct hostend *h, int reader, bool waiting);
+int64_t hostend_send(struct hostend *h, const uint8_t *data, uint32_t len, bool raw);
+void hostend_sweep(struct hostend *h);                       /* takes in what has arrived by now */
+
+#endif

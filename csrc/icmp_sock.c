@@ -1,0 +1,100 @@
+/* icmp_sock.c - ICMP sockets, as ping uses them (NuttX net/icmp/icmp_sendmsg.c, icmp_recvmsg.c).
+ *
+ * A request waits in its socket until the device is polled for it, and takes its buffers only then. A reply goes to
+ * the socket that last sent a request with its identifier.
+ */
+#include "inet.h"
+
+static uint32_t icmp_owner(const struct net *net, const struct icmp_conn *c)
+{
+  return IOB_OWNER(IOB_OWNER_ICMP_READ, c - net->icmp);
+}
+
+/* Nobody is reading: the socket keeps a copy, whose first buffer comes from the reserve and whose others do not.
+ * NuttX drops what does not fit, and so does this.
+ */
+
+static bool keep_copy(struct net *net, struct icmp_conn *c, const struct iob_s *packet)
+{
+  struct board *b = net->board;
+  struct iob_s *copy = iob_tryalloc(b, false, icmp_owner(net, c));
+  if (copy == NULL) return false;
+  if (iob_clone(b, packet, copy, true) == 0 && iob_tryadd_queue(b, copy, &c->readahead) == 0) return true;
+  iob_free_chain(b, copy);
+  return false;
+}
+
+bool icmp_deliver(struct rxpkt *p, uint32_t id)
+{
+  struct net *net = p->dev->board->net;
+  for (uint32_t i = 0; i < net->nicmp; i++)
+    {
+      struct icmp_conn *c = &net->icmp[i];
+      if (!c->used || c->dev != p->dev->index || c->id != id) continue;
+      if (c->rxsem.count < 0 && c->direct == NULL)
+        {
+          iob_set_owner(net->board, p->iob, icmp_owner(net, c));
+          c->direct = p->iob;
+          nxsem_post_c(net->board, &c->rxsem);
+          return true;
+        }
+      if (keep_copy(net, c, p->iob))
+        iob_free_chain(net->board, p->iob);
+      else
+        {
+          net->stats.icmp.drop++;
+          rx_drop(p, DROP_FULL);
+        }
+      return true;
+    }
+  return false;
+}
+
+/* The device asks for a packet. Without buffers the request stays where it is, but nobody will ask for it again until
+ * the next notification: the sender may wait for ever, as in NuttX.
+ */
+
+bool icmp_poll(struct netdev *dev)
+{
+  struct net *net = dev->board->net;
+  struct board *b = dev->board;
+  for (uint32_t i = 0; i < net->nicmp; i++)
+    {
+      struct icmp_conn *c = &net->icmp[i];
+      if (c->state != ICMP_PENDING || c->dev != dev->index) continue;
+      struct iob_s *iob = iob_tryalloc(b, false, IOB_OWNER(IOB_OWNER_TXWORK, dev->index));
+      if (iob)
+        {
+          iob->io_offset = NET_LL_GUARDSIZE;
+          iob->io_len = (uint16_t)(iob->io_pktlen = IPv4_HDRLEN);
+        }
+      if (iob == NULL || iob_copyin(b, iob, c->sndbuf, c->sndlen, IPv4_HDRLEN, false) < 0)
+        {
+          dev->stats.tx_noiob++;
+          iob_free_chain(b, iob);
+          return false;
+        }
+      charge(b, COST_COPY, c->sndlen);
+      ipv4_header(net, iob_at(iob, 0), iob->io_pktlen, IP_PROTO_ICMP, dev->ipaddr, c->raddr, IP_TTL_DEFAULT);
+      net->stats.icmp.sent++;
+      c->state = ICMP_SENT;
+      sem_wake_all(b, &c->sndsem);
+      ipv4_out(dev, iob, c->raddr);
+      return true;
+    }
+  return false;
+}
+
+void icmp_netdown(struct netdev *dev)
+{
+  struct net *net = dev->board->net;
+  for (uint32_t i = 0; i < net->nicmp; i++)
+    {
+      struct icmp_conn *c = &net->icmp[i];
+      if (!c->used || c->dev != dev->index) continue;
+      if (c->state == ICMP_PENDING) c->state = ICMP_SENT;
+      c->error = -ENETUNREACH;
+      sem_wake_all(dev->board, &c->sndsem);
+      sem_wake_all(dev->board, &c->rxsem);
+    }
+}

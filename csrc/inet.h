@@ -1,0 +1,146 @@
+/* inet.h - the protocols among themselves: how a packet goes from one to the next.
+ *
+ * A packet inside the stack is an IOB chain that begins at its IP header, with NET_LL_GUARDSIZE free bytes before it.
+ * A received one has a flat copy besides (the DMA buffer): headers are read and checksums computed there, so that no
+ * parser has to care where a buffer of the chain ends. `struct rxpkt` is that pair. Whoever is handed a packet owns its
+ * chain: it is queued, transmitted or freed, and the caller never looks at it again.
+ */
+#ifndef NUT_INET_H
+#define NUT_INET_H
+
+#include "net.h"
+
+/* Why a received packet was thrown away: the argument of TR_RX_DROP. */
+
+enum rx_drop
+{
+  DROP_NOIOB = 1,             /* the pool was empty */
+  DROP_DOWN,                  /* the interface was not up */
+  DROP_LENGTH,                /* runt, giant, or lengths that contradict each other */
+  DROP_HEADER,                /* not what its type says: version, hardware type, ... */
+  DROP_CHECKSUM,
+  DROP_SOURCE,                /* nobody can have this address */
+  DROP_DEST,                  /* not for us */
+  DROP_FRAGMENT,
+  DROP_TYPE,                  /* unknown EtherType, protocol, ICMP type */
+  DROP_NOBODY,                /* no socket wants it */
+  DROP_FULL,                  /* the socket's buffer is full, or no buffer to keep it */
+  DROP_LIMIT,                 /* an answer was due, but the rate limit forbids it */
+};
+
+/* A received packet. */
+
+struct rxpkt
+{
+  struct netdev *dev;
+  struct iob_s  *iob;         /* from the IP (or ARP) header on */
+  const uint8_t *ip;          /* the same bytes, flat */
+  uint32_t       len;         /* ... and how many; padding is already cut off behind ipv4_input */
+  const uint8_t *eth;         /* Ethernet header, NULL if it came from the board itself */
+  uint32_t       hlen;        /* IP header */
+  uint32_t       src, dst;
+  bool           broadcast;   /* to everybody, at either layer: nobody gets an error for it */
+};
+
+/* devif.c */
+
+void devif_send(struct netdev *dev, struct iob_s *frame);                 /* counts and transmits a whole frame */
+void devif_loopback(struct netdev *dev, struct iob_s *iob);               /* an IP packet comes back in at once */
+void rx_drop(struct rxpkt *p, enum rx_drop why);                          /* traces and frees; counts nothing */
+void devif_drop(struct rxpkt *p, enum rx_drop why);                       /* the same, and counts rx_dropped */
+
+/* checksum.c: Internet checksum (RFC 1071) over machine words; sums may be added, then folded once */
+
+uint64_t csum_add(uint64_t sum, const uint8_t *data, uint32_t len);       /* all parts but the last of even length */
+uint16_t csum_fold(uint64_t sum);                                         /* to be stored as it lies, by csum_put */
+uint64_t csum_pseudo(uint32_t src, uint32_t dst, uint32_t proto, uint32_t len);
+void     csum_put(uint8_t *where, uint16_t folded);
+
+/* arp.c */
+
+void arp_input(struct rxpkt *p);
+int  arp_find(struct netdev *dev, uint32_t ipaddr, uint8_t *mac);   /* 0, -ENOENT, -EINPROGRESS, -ENETUNREACH */
+int  arp_update(struct netdev *dev, uint32_t ipaddr, const uint8_t *mac, bool permanent);  /* mac NULL: in progress */
+int  arp_delete(struct netdev *dev, uint32_t ipaddr);
+void arp_clear(struct netdev *dev);
+void arp_ipin(struct netdev *dev, uint32_t src, const uint8_t *mac);
+void arp_out(struct netdev *dev, struct iob_s *iob, uint32_t dst);  /* Ethernet header, or a request instead; sends */
+bool arp_poll(struct netdev *dev);                                  /* sends one pending request; false: none left */
+int  arp_need(struct netdev *dev, uint32_t dst, uint32_t *hop);     /* arp_find for the next hop; 0: no need to */
+int  arp_request(struct board *b, int32_t dev, uint32_t ipaddr);    /* a request to wait for, or -ENOSPC */
+void arp_wake(struct netdev *dev, uint32_t ipaddr);                 /* whoever waits for it; 0: all of this device */
+
+/* ipv4.c */
+
+void ipv4_input(struct rxpkt *p);
+void ipv4_header(struct net *net, uint8_t *ip, uint32_t len, uint32_t proto, uint32_t src, uint32_t dst, uint32_t ttl);
+void ipv4_out(struct netdev *dev, struct iob_s *iob, uint32_t dst);       /* a finished packet, on to the link layer */
+void ipv4_reply(struct netdev *dev, struct iob_s *iob, uint32_t dst);     /* the same, if the device has room for it */
+
+/* icmp.c, icmp_sock.c */
+
+#define ICMP_ECHO_REPLY       0u
+#define ICMP_DEST_UNREACHABLE 3u
+#define ICMP_ECHO_REQUEST     8u
+#define ICMP_TIME_EXCEEDED    11u
+#define ICMP_PARAM_PROBLEM    12u
+#define ICMP_PROT_UNREACH     2u
+#define ICMP_PORT_UNREACH     3u
+
+void icmp_input(struct rxpkt *p);
+void icmp_error(struct rxpkt *p, uint32_t type, uint32_t code);           /* to the sender of p */
+bool icmp_deliver(struct rxpkt *p, uint32_t id);                          /* to a socket: p is gone if true */
+bool icmp_poll(struct netdev *dev);
+void icmp_netdown(struct netdev *dev);
+
+/* udp.c, udp_conn.c, udp_send.c */
+
+#define UDP_METALEN 20u       /* stands before each datagram of a read-ahead chain, see udp.c */
+
+void udp_input(struct rxpkt *p);
+void udp_error(struct netdev *dev, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport, int32_t error);
+bool udp_poll(struct netdev *dev);                                        /* sends one datagram; false: none left */
+void udp_netdown(struct netdev *dev);
+struct udp_conn *udp_find(struct board *b, int32_t conn);
+int  udp_autobind(struct net *net, struct udp_conn *c);                   /* a port if it has none; -EADDRINUSE */
+void udp_wrb_release(struct net *net, struct udp_wrb *w);
+void udp_write_discard(struct net *net, struct udp_conn *c, uint32_t dev);   /* dev 0: all */
+int64_t udp_start(struct board *b, struct udp_conn *c, const uint8_t *data, uint32_t len, uint32_t raddr,
+                  uint16_t rport, uint32_t flags, struct iob_s *first);
+int64_t udp_continue(struct board *b, struct udp_wrb *w, struct iob_s *iob, const uint8_t *data);
+
+/* Big-endian fields of a packet. */
+
+static inline uint32_t get16(const uint8_t *p)
+{
+  return (uint32_t)p[0] << 8 | p[1];
+}
+
+static inline uint32_t get32(const uint8_t *p)
+{
+  return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static inline void put16(uint8_t *p, uint32_t v)
+{
+  p[0] = (uint8_t)(v >> 8);
+  p[1] = (uint8_t)v;
+}
+
+static inline void put32(uint8_t *p, uint32_t v)
+{
+  put16(p, v >> 16);
+  put16(p + 2, v);
+}
+
+static inline uint8_t *iob_at(struct iob_s *iob, uint32_t offset)   /* a byte of the first buffer */
+{
+  return iob->io_data + iob->io_offset + offset;
+}
+
+static inline void sem_wake_all(struct board *b, struct sem *s)
+{
+  while (s->count < 0) nxsem_post_c(b, s);
+}
+
+#endif

@@ -1,0 +1,132 @@
+/* net.c - the network of a board as a whole: what it is built like, its memory, its end. */
+
+#include <stdlib.h>
+
+#include "net.h"
+
+/* Defaults of NuttX's Kconfig (the ICMP rate is ours), and the limits within which a value makes sense. */
+
+static const struct { int64_t value, min, max; } defaults[NETCFG_NOPTIONS] =
+{
+  [NETCFG_UDP_PREALLOC_CONNS]      = { 8, 1, 4096 },
+  [NETCFG_ICMP_PREALLOC_CONNS]     = { 4, 1, 256 },
+  [NETCFG_ARPTAB_SIZE]             = { 16, 1, 4096 },
+  [NETCFG_UDP_NWRBCHAINS]          = { 8, 1, 65535 },
+  [NETCFG_UDP_ALLOC_WRBCHAINS]     = { 1, 0, 1 },
+  [NETCFG_ARP_MAXAGE]              = { 120, 0, 1000000 },
+  [NETCFG_ARP_MAXAGE_UNREACHABLE]  = { 1, 0, 1000000 },
+  [NETCFG_ARP_INPROGRESS]          = { 100, 0, 1000000 },
+  [NETCFG_ARP_IPIN]                = { 0, 0, 1 },
+  [NETCFG_RECV_BUFSIZE]            = { 0, 0, INT32_MAX },
+  [NETCFG_SEND_BUFSIZE]            = { 0, 0, INT32_MAX },
+  [NETCFG_RECV_PACK]               = { 1, 0, 1 },
+  [NETCFG_UDP_WRITE_BUFFERS]       = { 1, 0, 1 },
+  [NETCFG_UDP_CHECKSUMS]           = { 1, 0, 1 },
+  [NETCFG_DEFAULT_MIN_PORT]        = { 4096, 1, 65535 },
+  [NETCFG_DEFAULT_MAX_PORT]        = { 32000, 1, 65535 },
+  [NETCFG_ICMP_ERROR_RATE]         = { 100, 0, 1000000 },
+  [NETCFG_ICMP_ERROR_BURST]        = { 50, 1, 1000000 },
+  [NETCFG_ICMP]                    = { 1, 0, 1 },
+  [NETCFG_BROADCAST]               = { 0, 0, 1 },
+  [NETCFG_ARP_SEND]                = { 1, 0, 1 },
+  [NETCFG_ARP_GRATUITOUS]          = { 0, 0, 1 },
+};
+
+static struct net *net_new(struct board *b)
+{
+  struct net *net = calloc(1, sizeof *net);
+  if (net == NULL) return NULL;
+  net->board = b;
+  for (int i = 0; i < NETCFG_NOPTIONS; i++) net->cfg[i] = defaults[i].value;
+  b->net = net;
+  return net;
+}
+
+int net_config(struct board *b, uint32_t option, int64_t value)
+{
+  if (option >= NETCFG_NOPTIONS || value < defaults[option].min || value > defaults[option].max) return -EINVAL;
+  struct net *net = b->net ? b->net : net_new(b);
+  if (net == NULL) return -ENOMEM;
+  net->cfg[option] = value;
+  return 0;
+}
+
+static int udp_initialize(struct net *net)
+{
+  struct board *b = net->board;
+  net->nudp = (uint32_t)net->cfg[NETCFG_UDP_PREALLOC_CONNS];
+  net->udp = calloc(net->nudp, sizeof *net->udp);
+  if (net->udp == NULL) return -ENOMEM;
+
+  /* Each header has an IOB from its first moment on, so as many headers as IOBs are as good as any number of them. */
+
+  net->nwrb = net->cfg[NETCFG_UDP_ALLOC_WRBCHAINS] ? b->iob.nbuffers : (uint32_t)net->cfg[NETCFG_UDP_NWRBCHAINS];
+  net->wrb = calloc(net->nwrb, sizeof *net->wrb);
+  if (net->wrb == NULL) return -ENOMEM;
+  for (uint32_t i = net->nwrb; i-- > 0; )
+    {
+      net->wrb[i].next = net->wrb_free;
+      net->wrb_free = &net->wrb[i];
+    }
+  for (uint32_t i = 0; i < net->nudp; i++)
+    if (nxsem_init(b, &net->udp[i].rxsem, 0) < 0 || nxsem_init(b, &net->udp[i].sndsem, 0) < 0) return -ENOMEM;
+  return nxsem_init(b, &net->wrbsem, 0);
+}
+
+static int icmp_initialize(struct net *net)
+{
+  struct board *b = net->board;
+  net->nicmp = (uint32_t)net->cfg[NETCFG_ICMP_PREALLOC_CONNS];
+  net->icmp = calloc(net->nicmp, sizeof *net->icmp);
+  net->icmp_bufs = calloc(net->nicmp, NET_MTU_MAX);
+  if (net->icmp == NULL || net->icmp_bufs == NULL) return -ENOMEM;
+  for (uint32_t i = 0; i < net->nicmp; i++)
+    {
+      struct icmp_conn *c = &net->icmp[i];
+      c->sndbuf = net->icmp_bufs + (size_t)i * NET_MTU_MAX;
+      if (nxsem_init(b, &c->rxsem, 0) < 0 || nxsem_init(b, &c->sndsem, 0) < 0) return -ENOMEM;
+    }
+  return 0;
+}
+
+static int arp_initialize(struct net *net)
+{
+  net->arptab = calloc((size_t)net->cfg[NETCFG_ARPTAB_SIZE], sizeof *net->arptab);
+  if (net->arptab == NULL) return -ENOMEM;
+  for (uint32_t i = 0; i < NET_ARP_NREQS; i++)
+    if (nxsem_init(net->board, &net->arpreq[i].sem, 0) < 0) return -ENOMEM;
+  return 0;
+}
+
+int net_initialize(struct board *b)
+{
+  struct net *net = b->net ? b->net : net_new(b);
+  if (net == NULL) return -ENOMEM;
+  if (net->udp || b->iob.bufsize < NET_IOB_BUFSIZE) return -EINVAL;
+  if (net->cfg[NETCFG_DEFAULT_MIN_PORT] > net->cfg[NETCFG_DEFAULT_MAX_PORT]) return -EINVAL;
+
+  struct chooser *chooser = &b->bench->chooser;
+  uint32_t nports = (uint32_t)(net->cfg[NETCFG_DEFAULT_MAX_PORT] - net->cfg[NETCFG_DEFAULT_MIN_PORT]) + 1;
+  net->last_port = (uint16_t)(net->cfg[NETCFG_DEFAULT_MIN_PORT] + choose(chooser, SITE_PORT, b->id, nports));
+  net->ipid = (uint16_t)choose(chooser, SITE_IPID, b->id, 65536);
+
+  int ret = udp_initialize(net);
+  if (ret == 0) ret = icmp_initialize(net);
+  if (ret == 0) ret = arp_initialize(net);
+  return ret;
+}
+
+void net_fini(struct board *b)
+{
+  struct net *net = b->net;
+  if (net == NULL) return;
+  for (uint32_t i = 0; i < net->ndevs; i++)
+    if (net->dev[i].fini) net->dev[i].fini(net->dev[i].priv);
+  free(net->udp);
+  free(net->wrb);
+  free(net->icmp);
+  free(net->icmp_bufs);
+  free(net->arptab);
+  free(net);
+  b->net = NULL;
+}

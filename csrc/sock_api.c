@@ -1,0 +1,216 @@
+/* sock_api.c - what Python sees of sockets besides udp_conn.c: their settings and state, and the ICMP ones. */
+
+#include "inet.h"
+
+int64_t udp_get(struct board *b, int32_t conn, uint32_t what)
+{
+  const struct udp_conn *c = udp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  switch (what)
+    {
+      case SOCK_FLAGS:   return c->flags;
+      case SOCK_LADDR:   return c->laddr;
+      case SOCK_LPORT:   return c->lport;
+      case SOCK_RADDR:   return c->raddr;
+      case SOCK_RPORT:   return c->rport;
+      case SOCK_RCVBUF:  return c->rcvbufs;
+      case SOCK_SNDBUF:  return c->sndbufs;
+      case SOCK_REUSE:   return c->reuseaddr;
+      case SOCK_BCAST:   return c->broadcast;
+      case SOCK_TTL:     return c->ttl;
+      case SOCK_BOUNDIF: return c->boundif;
+      case SOCK_ERROR:   return c->error;
+      case SOCK_RXSIZE:  return c->readahead ? c->readahead->io_pktlen : 0;
+      case SOCK_TXSIZE:  return c->txsize;
+      case SOCK_QUEUED:  return (int64_t)c->queued;
+      case SOCK_SENT:    return (int64_t)c->sent;
+      case SOCK_DROPS:   return (int64_t)c->drops;
+      case SOCK_NEXTLEN:
+        {
+          uint8_t len[2];
+          if (c->readahead == NULL) return -EAGAIN;
+          iob_copyout(len, c->readahead, sizeof len, 0);
+          return get16(len);
+        }
+      case SOCK_RXSEM:   return c->rxsem.id;
+      case SOCK_SNDSEM:  return c->sndsem.id;
+      case SOCK_WRBSEM:  return b->net->wrbsem.id;
+      default:           return -EINVAL;
+    }
+}
+
+int32_t udp_set(struct board *b, int32_t conn, uint32_t what, int64_t value)
+{
+  struct udp_conn *c = udp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  switch (what)
+    {
+      case SOCK_RCVBUF: c->rcvbufs = (uint32_t)value; return 0;
+      case SOCK_SNDBUF: c->sndbufs = (uint32_t)value; return 0;
+      case SOCK_REUSE:  c->reuseaddr = value; return 0;
+      case SOCK_BCAST:  c->broadcast = value; return 0;
+      case SOCK_ERROR:  c->error = (int32_t)value; return 0;
+      case SOCK_TTL:
+        if (value < 1 || value > 255) return -EINVAL;
+        c->ttl = (uint8_t)value;
+        return 0;
+      case SOCK_BOUNDIF:
+        if (value && netdev_find(b, (int32_t)value) == NULL) return -ENODEV;
+        c->boundif = (uint8_t)value;
+        return 0;
+      case SOCK_NONBLOCK:
+        c->flags = (uint8_t)(value ? c->flags | SF_NONBLOCK : c->flags & ~SF_NONBLOCK);
+        return 0;
+      default: return -EINVAL;
+    }
+}
+
+/* The sockets in the order they were made: how many numbers were stored. */
+
+int32_t udp_list(struct board *b, int32_t *out, int32_t n)
+{
+  struct net *net = b->net;
+  int32_t k = 0;
+  for (struct udp_conn *c = net->udp_head; c && k < n; c = c->next) out[k++] = (int32_t)(c - net->udp);
+  return k;
+}
+
+/* ICMP sockets. */
+
+static struct icmp_conn *icmp_find(struct board *b, int32_t conn)
+{
+  struct net *net = b->net;
+  if (net == NULL || conn < 0 || (uint32_t)conn >= net->nicmp || !net->icmp[conn].used) return NULL;
+  return &net->icmp[conn];
+}
+
+int32_t icmp_socket(struct board *b)
+{
+  struct net *net = b->net;
+  for (uint32_t i = 0; i < net->nicmp; i++)
+    {
+      struct icmp_conn *c = &net->icmp[i];
+      if (c->used) continue;
+      struct sem rxsem = c->rxsem, sndsem = c->sndsem;
+      *c = (struct icmp_conn){ .used = true, .sndbuf = c->sndbuf, .rxsem = rxsem, .sndsem = sndsem };
+      return (int32_t)i;
+    }
+  return -ENOMEM;
+}
+
+/* What was asked for under another identifier is of no interest any more. */
+
+static void icmp_flush(struct board *b, struct icmp_conn *c)
+{
+  c->id = 0;
+  c->dev = 0;
+  c->error = 0;
+  c->state = ICMP_IDLE;
+  iob_free_queue(b, &c->readahead);
+  iob_free_chain(b, c->direct);
+  c->direct = NULL;
+}
+
+int64_t icmp_close(struct board *b, int32_t conn)
+{
+  struct icmp_conn *c = icmp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  icmp_flush(b, c);
+  c->used = false;
+  sem_wake_all(b, &c->rxsem);
+  sem_wake_all(b, &c->sndsem);
+  return answer(b, 0);
+}
+
+/* Leaves a message, ICMP header and data, to be polled for. The caller then sleeps on the socket's sndsem until
+ * icmp_sent() says what became of it. Only echo requests get replies delivered.
+ */
+
+int64_t icmp_sendto(struct board *b, int32_t conn, const uint8_t *data, uint32_t len, uint32_t raddr)
+{
+  struct icmp_conn *c = icmp_find(b, conn);
+  uint32_t hop;
+  if (c == NULL) return -EBADF;
+  if (len < ICMP_HDRLEN) return -EINVAL;
+  if (raddr == INADDR_ANY) raddr = INADDR_LOOPBACK;
+  struct netdev *dev = netdev_foraddr(b, raddr);
+  if (dev == NULL) return -ENETUNREACH;
+  if (len + IPv4_HDRLEN > dev->mtu) return -EINVAL;
+  if (c->state == ICMP_PENDING) return NET_WAIT_SND;
+
+  bool echo = data[0] == ICMP_ECHO_REQUEST;
+  uint32_t id = get16(data + 4);
+  if (!echo || id != c->id || dev->index != c->dev) icmp_flush(b, c);
+  int arp = arp_need(dev, raddr, &hop);
+  if (arp == -ENOENT || arp == -EINPROGRESS) arp = b->net->cfg[NETCFG_ARP_SEND] ? NET_WAIT_ARP : 0;
+  if (arp < 0) return arp == NET_WAIT_ARP ? arp : -ENETUNREACH;
+
+  memcpy(c->sndbuf, data, len);
+  memset(c->sndbuf + 2, 0, 2);
+  charge(b, COST_CSUM, len);
+  csum_put(c->sndbuf + 2, csum_fold(csum_add(0, c->sndbuf, len)));
+  c->sndlen = len;
+  c->raddr = raddr;
+  c->id = echo ? (uint16_t)id : 0;
+  c->dev = dev->index;
+  c->error = 0;
+  c->state = ICMP_PENDING;
+  netdev_txnotify(dev, ICMP_POLL);
+  return answer(b, (int32_t)len);
+}
+
+/* -EAGAIN: not yet; 0: a device took it; -ENETUNREACH: the device went down. `give_up`: it is not to be sent. */
+
+int32_t icmp_sent(struct board *b, int32_t conn, int32_t give_up)
+{
+  struct icmp_conn *c = icmp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  int32_t result = c->error ? c->error : c->state == ICMP_PENDING ? -EAGAIN : 0;
+  if (result == 0 || give_up) c->state = ICMP_IDLE;
+  if (result != 0 && (give_up || result != -EAGAIN)) icmp_flush(b, c);
+  return result;
+}
+
+/* One ICMP message, without its IP header; from: the sender's address. */
+
+int64_t icmp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, uint32_t *from)
+{
+  struct icmp_conn *c = icmp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  if (c->error)
+    {
+      int32_t error = c->error;
+      icmp_flush(b, c);
+      return answer(b, error);
+    }
+  if (c->dev == 0) return -EPROTO;              /* nothing was asked */
+  struct iob_s *iob = iob_peek_queue(&c->readahead);
+  if (iob == NULL && c->direct == NULL) return answer(b, -EAGAIN);
+  if (iob)
+    iob_remove_queue(b, &c->readahead);
+  else
+    {
+      iob = c->direct;
+      c->direct = NULL;
+    }
+  uint8_t ip[IPv4_HDRLEN];
+  iob_copyout(ip, iob, IPv4_HDRLEN, 0);
+  int n = iob_copyout(buf, iob, len, (ip[0] & 15) * 4);
+  from[0] = get32(ip + 12);
+  charge(b, COST_COPY, (uint32_t)n);
+  iob_free_chain(b, iob);
+  return answer(b, n);
+}
+
+int32_t icmp_get(struct board *b, int32_t conn, uint32_t what)
+{
+  const struct icmp_conn *c = icmp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  switch (what)
+    {
+      case SOCK_RXSEM:   return (int32_t)c->rxsem.id;
+      case SOCK_SNDSEM:  return (int32_t)c->sndsem.id;
+      case SOCK_BOUNDIF: return c->dev;
+      default:           return -EINVAL;
+    }
+}

@@ -1,0 +1,217 @@
+/* udp.c - datagrams that come in (RFC 768, RFC 1122 4.1.3): whose they are, and the read-ahead chain they wait in.
+ *
+ * A socket has one chain for all its datagrams. Each is preceded by UDP_METALEN bytes in the room that its headers
+ * had, so that keeping it needs no further buffer:
+ *
+ *   2 payload length, 1 interface, 1 size of the address, 16 sockaddr_in (family, port, address, 8 zero bytes)
+ */
+#include "inet.h"
+
+struct udp_conn *udp_find(struct board *b, int32_t conn)
+{
+  struct net *net = b->net;
+  if (net == NULL || conn < 0 || (uint32_t)conn >= net->nudp || !net->udp[conn].flags) return NULL;
+  return &net->udp[conn];
+}
+
+static uint32_t udp_number(const struct net *net, const struct udp_conn *c)
+{
+  return (uint32_t)(c - net->udp);
+}
+
+static void udp_drop(struct rxpkt *p, uint64_t *count, enum rx_drop why)
+{
+  p->dev->board->net->stats.udp.drop++;
+  if (count) ++*count;
+  rx_drop(p, why);
+}
+
+/* The next socket, from c on, that takes a datagram of p to this port. A connected one listens to its peer only. */
+
+static struct udp_conn *udp_active(struct udp_conn *c, const struct rxpkt *p, uint16_t sport, uint16_t dport)
+{
+  for (; c; c = c->next)
+    {
+      if (c->lport != dport || (c->laddr != INADDR_ANY && c->laddr != p->dst)) continue;
+      if (c->boundif && c->boundif != p->dev->index) continue;
+      if (!(c->flags & SF_CONNECTED)) return c;
+      if (c->rport == sport && (c->raddr == p->src || p->dst == INADDR_BROADCAST)) return c;
+    }
+  return NULL;
+}
+
+/* Room between datagrams is closed (CONFIG_NET_RECV_PACK): bytes move into the free end of the last buffer, the rest
+ * to the start of its own. A hole that reading left at the head of the chain stays until that buffer is read empty.
+ */
+
+static void append_packed(struct board *b, struct udp_conn *c, struct iob_s *iob)
+{
+  uint32_t bufsize = b->iob.bufsize, moved = 0;
+  while (iob)
+    {
+      struct iob_s *tail = c->readtail, *next = iob->io_flink;
+      uint32_t room = tail ? bufsize - tail->io_offset - tail->io_len : 0;
+      uint32_t n = iob->io_len < room ? iob->io_len : room;
+      if (n)
+        {
+          memcpy(iob_at(tail, tail->io_len), iob_at(iob, 0), n);
+          tail->io_len = (uint16_t)(tail->io_len + n);
+          iob->io_len = (uint16_t)(iob->io_len - n);
+        }
+      if (iob->io_len == 0)
+        iob_free(b, iob);
+      else
+        {
+          memmove(iob->io_data, iob_at(iob, n), iob->io_len);
+          iob->io_offset = 0;
+          iob->io_flink = NULL;
+          if (tail)
+            tail->io_flink = iob;
+          else
+            c->readahead = iob;
+          c->readtail = iob;
+          moved += iob->io_len;
+        }
+      moved += n;
+      iob = next;
+    }
+  charge(b, COST_COPY, moved);
+}
+
+void udp_append(struct net *net, struct udp_conn *c, struct iob_s *iob)
+{
+  uint32_t total = iob->io_pktlen + (c->readahead ? c->readahead->io_pktlen : 0);
+  iob_set_owner(net->board, iob, IOB_OWNER(IOB_OWNER_UDP_READ, udp_number(net, c)));
+  if (net->cfg[NETCFG_RECV_PACK])
+    append_packed(net->board, c, iob);
+  else
+    {
+      if (c->readahead)
+        c->readtail->io_flink = iob;
+      else
+        c->readahead = iob;
+      while (iob->io_flink) iob = iob->io_flink;
+      c->readtail = iob;
+    }
+  c->readahead->io_pktlen = total;
+}
+
+/* The datagram is p's; its chain goes to the socket or to the pool. */
+
+static void deliver(struct udp_conn *c, struct rxpkt *p)
+{
+  struct board *b = p->dev->board;
+  struct net *net = b->net;
+  uint32_t headers = p->hlen + UDP_HDRLEN, len = p->len - headers;
+  if (c->rcvbufs && c->readahead && c->readahead->io_pktlen > c->rcvbufs)
+    {
+      c->drops++;
+      trace_put(b, TR_UDP_DROP, udp_number(net, c), len);
+      udp_drop(p, NULL, DROP_FULL);
+      return;
+    }
+  struct iob_s *iob = p->iob;
+  uint32_t cut = headers - UDP_METALEN;
+  iob->io_offset = (uint16_t)(iob->io_offset + cut);
+  iob->io_len = (uint16_t)(iob->io_len - cut);
+  iob->io_pktlen -= cut;
+
+  uint8_t *meta = iob_at(iob, 0);
+  put16(meta, len);
+  meta[2] = p->dev->index;
+  meta[3] = 16;
+  put16(meta + 4, 2);                              /* AF_INET */
+  memcpy(meta + 6, p->ip + p->hlen, 2);
+  put32(meta + 8, p->src);
+  memset(meta + 12, 0, 8);
+  udp_append(net, c, iob);
+  trace_put(b, TR_UDP_IN, udp_number(net, c), len);
+  if (c->rxsem.count < 0) nxsem_post_c(b, &c->rxsem);
+}
+
+/* A datagram to everybody goes to every socket of that port; all but the last get a copy, if there are buffers. */
+
+static bool deliver_copy(struct udp_conn *c, const struct rxpkt *p)
+{
+  struct board *b = p->dev->board;
+  struct rxpkt copy = *p;
+  copy.iob = iob_tryalloc(b, true, IOB_OWNER(IOB_OWNER_RXWORK, p->dev->index));
+  if (copy.iob == NULL) return false;
+  copy.iob->io_offset = NET_LL_GUARDSIZE;
+  if (iob_clone(b, p->iob, copy.iob, true) < 0)
+    {
+      iob_free_chain(b, copy.iob);
+      return false;
+    }
+  deliver(c, &copy);
+  return true;
+}
+
+void udp_input(struct rxpkt *p)
+{
+  struct net *net = p->dev->board->net;
+  const uint8_t *udp = p->ip + p->hlen;
+  uint32_t len = p->len - p->hlen;
+  net->stats.udp.recv++;
+  if (len < UDP_HDRLEN || get16(udp + 4) != len)
+    {
+      udp_drop(p, NULL, DROP_LENGTH);
+      return;
+    }
+  if ((udp[6] | udp[7]) && net->cfg[NETCFG_UDP_CHECKSUMS])
+    {
+      charge(net->board, COST_CSUM, len);
+      if (csum_fold(csum_add(csum_pseudo(p->src, p->dst, IP_PROTO_UDP, len), udp, len)) != 0)
+        {
+          udp_drop(p, &net->stats.udp.chkerr, DROP_CHECKSUM);
+          return;
+        }
+    }
+
+  uint16_t sport = (uint16_t)get16(udp), dport = (uint16_t)get16(udp + 2);
+  struct udp_conn *c = udp_active(net->udp_head, p, sport, dport), *next;
+  if (c == NULL && p->dst == p->dev->ipaddr)
+    {
+      net->stats.udp.drop++;
+      icmp_error(p, ICMP_DEST_UNREACHABLE, ICMP_PORT_UNREACH);
+      return;
+    }
+  if (c == NULL)
+    {
+      udp_drop(p, NULL, DROP_NOBODY);
+      return;
+    }
+  if (p->dst != p->dev->ipaddr)
+    while ((next = udp_active(c->next, p, sport, dport)) && deliver_copy(c, p)) c = next;
+  deliver(c, p);
+}
+
+/* An ICMP error about a datagram of ours. Only a connected socket is told: another would not know which of its
+ * datagrams is meant.
+ */
+
+void udp_error(struct netdev *dev, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport, int32_t error)
+{
+  struct board *b = dev->board;
+  for (struct udp_conn *c = b->net->udp_head; c; c = c->next)
+    {
+      if (!(c->flags & SF_CONNECTED) || c->lport != lport || c->raddr != raddr || c->rport != rport) continue;
+      if (c->laddr != INADDR_ANY && c->laddr != laddr) continue;
+      c->error = error;
+      sem_wake_all(b, &c->rxsem);
+    }
+}
+
+/* The interface is gone: what waits to be sent there is thrown away, who reads from its address is told. */
+
+void udp_netdown(struct netdev *dev)
+{
+  struct net *net = dev->board->net;
+  for (struct udp_conn *c = net->udp_head; c; c = c->next)
+    {
+      udp_write_discard(net, c, dev->index);
+      if (c->laddr == INADDR_ANY || c->laddr != dev->ipaddr) continue;
+      if (c->rxsem.count < 0) c->error = ENETUNREACH;
+      sem_wake_all(net->board, &c->rxsem);
+    }
+}

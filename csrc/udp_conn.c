@@ -1,0 +1,199 @@
+/* udp_conn.c - UDP sockets from the side of their owner: making, naming, reading and closing them. */
+
+#include "inet.h"
+
+/* A port is taken if another socket has it on the same address, or on every address; two that both allow it share one
+ * (NuttX udp_find_conn). */
+
+static bool port_taken(const struct net *net, const struct udp_conn *self, uint32_t laddr, uint16_t port, bool reuse)
+{
+  for (const struct udp_conn *c = net->udp_head; c; c = c->next)
+    {
+      if (c == self || c->lport != port || (reuse && c->reuseaddr)) continue;
+      if (c->laddr == laddr || c->laddr == INADDR_ANY) return true;
+    }
+  return false;
+}
+
+int udp_autobind(struct net *net, struct udp_conn *c)
+{
+  if (c->lport) return 0;
+  uint16_t start = net->last_port, port = start;
+  do
+    {
+      port = port >= net->cfg[NETCFG_DEFAULT_MAX_PORT] ? (uint16_t)net->cfg[NETCFG_DEFAULT_MIN_PORT] : port + 1;
+      if (!port_taken(net, c, c->laddr, port, false))
+        {
+          c->lport = net->last_port = port;
+          return 0;
+        }
+    }
+  while (port != start);
+  return -EADDRINUSE;
+}
+
+int32_t udp_socket(struct board *b)
+{
+  struct net *net = b->net;
+  struct udp_conn *c = net->udp;
+  while (c < net->udp + net->nudp && c->flags) c++;
+  if (c == net->udp + net->nudp) return -ENOMEM;
+  struct sem rxsem = c->rxsem, sndsem = c->sndsem;
+  *c = (struct udp_conn){ .flags = SF_INITD, .rxsem = rxsem, .sndsem = sndsem, .ttl = IP_TTL_DEFAULT };
+  c->rcvbufs = (uint32_t)net->cfg[NETCFG_RECV_BUFSIZE];
+  c->sndbufs = (uint32_t)net->cfg[NETCFG_SEND_BUFSIZE];
+  c->prev = net->udp_tail;
+  if (net->udp_tail)
+    net->udp_tail->next = c;
+  else
+    net->udp_head = c;
+  net->udp_tail = c;
+  return (int32_t)(c - net->udp);
+}
+
+/* Everything it held goes back. Whoever sleeps on it is woken and finds it gone; a datagram whose sender sleeps in the
+ * middle of it is left to that sender.
+ */
+
+int64_t udp_close(struct board *b, int32_t conn)
+{
+  struct net *net = b->net;
+  struct udp_conn *c = udp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  udp_write_discard(net, c, 0);
+  for (uint32_t i = 0; i < net->nwrb; i++)
+    if (net->wrb[i].conn == c) net->wrb[i].conn = NULL;
+  iob_free_chain(b, c->readahead);
+  c->readahead = c->readtail = NULL;
+
+  if (net->udp_turn == c) net->udp_turn = c->next;
+  *(c->prev ? &c->prev->next : &net->udp_head) = c->next;
+  *(c->next ? &c->next->prev : &net->udp_tail) = c->prev;
+  c->flags = 0;
+  c->lport = 0;
+  sem_wake_all(b, &c->rxsem);
+  sem_wake_all(b, &c->sndsem);
+  return answer(b, 0);
+}
+
+int32_t udp_bind(struct board *b, int32_t conn, uint32_t laddr, uint32_t port)
+{
+  struct udp_conn *c = udp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  if (port > 65535 || c->lport) return -EINVAL;
+  bool special = laddr == INADDR_ANY || laddr == INADDR_LOOPBACK || laddr == INADDR_BROADCAST || IN_MULTICAST(laddr);
+  if (!special && !netdev_isours(b, laddr)) return -EADDRNOTAVAIL;
+  if (port && port_taken(b->net, c, laddr, (uint16_t)port, c->reuseaddr)) return -EADDRINUSE;
+  uint32_t was = c->laddr;
+  c->laddr = laddr;
+  c->lport = (uint16_t)port;
+  int ret = udp_autobind(b->net, c);
+  if (ret < 0)
+    c->laddr = was;
+  else
+    c->flags |= SF_BOUND;
+  return ret;
+}
+
+/* Port 0 dissolves the association. 0.0.0.0 stands for this host. */
+
+int32_t udp_connect(struct board *b, int32_t conn, uint32_t raddr, uint32_t port)
+{
+  struct udp_conn *c = udp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  if (port > 65535) return -EINVAL;
+  c->flags = (uint8_t)(c->flags & ~SF_CONNECTED);
+  c->error = 0;
+  c->raddr = c->rport = 0;
+  if (port == 0) return 0;
+  int ret = udp_autobind(b->net, c);
+  if (ret < 0) return ret;
+  c->raddr = raddr ? raddr : INADDR_LOOPBACK;
+  c->rport = (uint16_t)port;
+  c->flags |= SF_CONNECTED;
+  return 0;
+}
+
+/* The oldest datagram: its first `len` bytes, the rest of it is lost. from: address and port of the sender. */
+
+int64_t udp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, uint32_t flags, uint32_t *from)
+{
+  struct udp_conn *c = udp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  struct iob_s *iob = c->readahead;
+  if (iob == NULL)
+    {
+      int64_t error = c->error ? -c->error : -EAGAIN;
+      c->error = 0;
+      return answer(b, error);
+    }
+  uint8_t meta[UDP_METALEN];
+  iob_copyout(meta, iob, UDP_METALEN, 0);
+  uint32_t datalen = get16(meta), whole = UDP_METALEN + datalen, n = len < datalen ? len : datalen;
+  if (n) iob_copyout(buf, iob, n, UDP_METALEN);
+  from[0] = get32(meta + 8);
+  from[1] = get16(meta + 6);
+  charge(b, COST_COPY, n);
+  if (flags & MSG_PEEK) return answer(b, n);
+  if (whole >= iob->io_pktlen)
+    {
+      iob_free_chain(b, iob);
+      c->readahead = c->readtail = NULL;
+    }
+  else
+    c->readahead = iob_trimhead(b, iob, whole);
+  return answer(b, n);
+}
+
+int64_t udp_sendto(struct board *b, int32_t conn, const uint8_t *data, uint32_t len, uint32_t raddr, uint32_t port,
+                   uint32_t flags)
+{
+  struct udp_conn *c = udp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  if (port > 65535) return -EINVAL;
+  return answer(b, udp_start(b, c, data, len, raddr, (uint16_t)port, flags, NULL));
+}
+
+/* After NET_WAIT_IOB: the same with the buffer that was waited for, by its number. */
+
+int64_t udp_sendto_iob(struct board *b, int32_t conn, const uint8_t *data, uint32_t len, uint32_t raddr, uint32_t port,
+                       uint32_t index)
+{
+  struct udp_conn *c = udp_find(b, conn);
+  if (index >= b->iob.nbuffers) return -EINVAL;
+  if (c) return answer(b, udp_start(b, c, data, len, raddr, (uint16_t)port, 0, &b->iob.iobs[index]));
+  iob_free_chain(b, &b->iob.iobs[index]);
+  return answer(b, -EBADF);
+}
+
+static struct udp_wrb *unfinished(struct board *b, int32_t wrb)
+{
+  struct net *net = b->net;
+  struct udp_wrb *w = wrb >= 0 && (uint32_t)wrb < net->nwrb ? &net->wrb[wrb] : NULL;
+  return w && w->iob && !w->queued ? w : NULL;
+}
+
+/* After NET_WAIT_COPY: goes on with one more buffer. `data` is the whole payload again. */
+
+int64_t udp_sendto_more(struct board *b, int32_t wrb, const uint8_t *data, uint32_t index)
+{
+  struct udp_wrb *w = unfinished(b, wrb);
+  if (w == NULL || index >= b->iob.nbuffers) return -EINVAL;
+  return answer(b, udp_continue(b, w, &b->iob.iobs[index], data));
+}
+
+/* A task is gone: what it had begun to send goes back. How many datagrams that were. */
+
+int32_t udp_task_gone(struct board *b, int32_t pid)
+{
+  struct net *net = b->net;
+  int32_t n = 0;
+  for (uint32_t i = 0; i < net->nwrb; i++)
+    {
+      struct udp_wrb *w = &net->wrb[i];
+      if (w->iob == NULL || w->queued || w->pid != pid) continue;
+      udp_wrb_release(net, w);
+      n++;
+    }
+  return n;
+}

@@ -1,0 +1,284 @@
+"""The clock of a bench, and the one place that obeys the core.
+
+:meth:`Clock.follow` is called with whatever a primitive answered when that was not a plain result. It switches
+greenlets, asks the scheduling policy, calls interrupt handlers, and returns when its caller may go on. It runs on the
+stack of whoever let time pass: a task, or the host, which is the idle task.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from kernel.core import (
+    ACT_BASE,
+    ACT_EVENT,
+    ACT_HOST,
+    ACT_IRQ,
+    ACT_PICK,
+    ACT_POLL,
+    ACT_RUN,
+    ACT_RUNV,
+    ACT_SHIFT,
+    ACT_WDOG,
+    BENCH_INTERRUPT,
+    FAULT_CLOSED,
+    HOST_CHECK,
+    HOST_DEADLINE,
+    HOST_FAULT,
+    HOST_INTERRUPT,
+    HOST_QUIESCENT,
+    HOST_WAKE,
+    KILLED,
+    lib,
+)
+from kernel.errors import BenchError, BoardClosed, ContextError, Hang, Livelock, TaskExit
+from kernel.watchdog import HostWatchdog
+
+if TYPE_CHECKING:
+    from kernel.sched import Policy
+    from kernel.task import Runner
+
+NS = 1_000_000_000
+
+_AFTER_RUN = (ACT_RUN + 1) << ACT_SHIFT
+_PAYLOAD = ACT_BASE - 1
+
+
+class Guest(Protocol):
+    """What the clock needs of a board."""
+
+    board: Any
+    policy: Policy
+
+    def irq(self, line: int) -> None: ...
+    def wdog(self, number: int) -> None: ...
+    def where(self) -> str: ...
+    def crash(self, error: BaseException, where: str) -> BenchError: ...
+
+
+class Event:
+    """Something that hardware written in Python will do at a time of its own."""
+
+    __slots__ = ("_bench", "call", "number")
+
+    def __init__(self, clock: Clock, call: Callable[[], None], housekeeping: bool = False) -> None:
+        self._bench = clock.bench
+        self.call = call
+        self.number: int = lib.pyevent_new(clock.bench, housekeeping)
+        clock.events[self.number] = self
+
+    def at(self, time: int) -> None:
+        """Happens at ``time`` (ns); moves it if it was set already."""
+        lib.pyevent_at(self._bench, self.number, time)
+
+    def cancel(self) -> None:
+        """Does not happen after all."""
+        lib.pyevent_cancel(self._bench, self.number)
+
+
+class Clock:
+    """Owns the core's ``struct bench``: time, events, choices, and the greenlets of all its tasks.
+
+    ``watchdog``: seconds of host time that code on a board may run without entering the kernel; 0: for ever.
+    ``livelock``: kernel entries without time moving after which a run is given up.
+    """
+
+    def __init__(self, seed: int, watchdog: float = 10.0, livelock: int = 1_000_000) -> None:
+        self.bench: Any = lib.bench_new(seed & (2**64 - 1), livelock)
+        self.host: greenlet = getcurrent()
+        self.thread = threading.get_ident()
+        self.switches: list[Callable[[int], int]] = [self.host.switch]  # by the core's slot numbers
+        self.guests: dict[int, Guest] = {}  # by the core's board numbers
+        self.events: dict[int, Event] = {}
+        self.runners: list[Runner] = []  # greenlets of dead tasks, for the next ones
+        self.fault: BaseException | None = None
+        self.running = False
+        self.closed = False
+        self.powered = False
+        self.live = False
+        self.on_input: dict[int, Callable[[], None]] = {}
+        self._interrupted = False
+        self._old_sigint: Any = None
+        self._watchdog = HostWatchdog(self, watchdog) if watchdog > 0 else None
+
+    # Time
+
+    @property
+    def now_ns(self) -> int:
+        """Virtual time, ns. A bench starts at one second."""
+        return int(lib.bench_now(self.bench))
+
+    def follow(self, r: int) -> int:
+        """Does what the core asks until the caller may go on; returns the caller's own result.
+
+        Raises TaskExit in a task that was killed, BoardClosed in one whose board is closed.
+        """
+        while r >= ACT_BASE:
+            if r < _AFTER_RUN:
+                r = self.switches[r - ACT_BASE](0)
+            else:
+                r = self._follow_rest(r >> ACT_SHIFT, r & _PAYLOAD)
+        if r == KILLED:
+            raise TaskExit
+        return r
+
+    def _follow_rest(self, kind: int, payload: int) -> int:
+        if kind == ACT_RUNV:
+            value: int = self.switches[payload](lib.bench_value(self.bench))
+            return value
+        if kind == ACT_EVENT:
+            return self._event(payload)
+        if kind == ACT_HOST:
+            return payload if getcurrent() is self.host else self.to_host(payload)
+        if kind == ACT_POLL:
+            return self._poll()
+        number, value = payload >> 16, payload & 0xFFFF
+        if kind == ACT_PICK:
+            return self.guests[number].policy.pick(value)
+        if kind == ACT_IRQ or kind == ACT_WDOG:
+            return self._interrupt(number, kind, value)
+        return self._core_fault(number, value)
+
+    def to_host(self, reason: int) -> int:
+        """Switches to the host's call; returns what the caller is resumed with."""
+        result: int = self.host.switch(reason)
+        return result
+
+    def _interrupt(self, number: int, kind: int, value: int) -> int:
+        guest = self.guests[number]
+        try:
+            if kind == ACT_IRQ:
+                guest.irq(value)
+            else:
+                guest.wdog(value)
+        except (Exception, Hang) as error:
+            return self.give_up(guest.crash(error, f"interrupt handler of line {value}" if kind == ACT_IRQ else "timer"))
+        return int(lib.irq_return(guest.board))
+
+    def _event(self, value: int) -> int:
+        try:
+            self.events[value].call()
+        except Exception as error:
+            return self.give_up(error)
+        return int(lib.bench_next(self.bench))
+
+    def _poll(self) -> int:
+        self.running = False  # the watchdog must not count a wait for the outside
+        ready = lib.live_poll(self.bench)
+        self.running = True
+        while ready:
+            index = (ready & -ready).bit_length() - 1
+            ready &= ready - 1
+            try:
+                self.on_input[index]()
+            except Exception as error:
+                return self.give_up(error)
+        return int(lib.bench_next(self.bench))
+
+    def _core_fault(self, number: int, value: int) -> int:
+        if value == FAULT_CLOSED:
+            raise BoardClosed
+        guest = self.guests.get(number)
+        where = guest.where() if guest else "hardware: events follow one another at one instant"
+        stack = "".join(traceback.format_stack(limit=12)[:-2])
+        return self.give_up(Livelock(f"time stands still at {self.now_ns} ns: {where} went on without it\n{stack}"))
+
+    def give_up(self, error: BaseException) -> int:
+        """Hands an error to the host's call. What ran is left as it is, so the host may go on afterwards."""
+        self.fault = error
+        lib.bench_leave(self.bench)
+        if getcurrent() is self.host:
+            return HOST_FAULT
+        return self.to_host(HOST_FAULT)
+
+    # The host
+
+    def run(self, until: int | None, *, wait: bool = False, check: Callable[[], bool] | None = None) -> bool:
+        """Lets time pass until ``until`` (ns; None: for ever). Returns whether something ended it before that.
+
+        ``wait``: a wake-up from a model (a frame at the host's end of a wire, console output) ends it too. ``check``: asked
+        whenever time is about to move; a true answer ends it. A bench in which nothing can happen any more ends it at
+        once if there is no ``until``, else its clock jumps there. Raises what went wrong on a board, and
+        KeyboardInterrupt.
+        """
+        if threading.get_ident() != self.thread:
+            raise BenchError("the bench was made on another thread: boards run on the thread that made them")
+        if self.closed:
+            raise BenchError("the bench is closed")
+        if getcurrent() is not self.host:
+            raise ContextError("a task cannot make its own bench run: only the host can; in a task use sys.sleep()")
+        if not self.powered:
+            self._power_on()
+        deadline = -1 if until is None else until
+        self.running = True
+        try:
+            r = lib.bench_run(self.bench, deadline, until is not None, check is not None)
+            while True:
+                reason = self.follow(r)
+                if reason == HOST_DEADLINE or reason == HOST_QUIESCENT:
+                    return check() if check is not None else False
+                if reason == HOST_WAKE and wait:
+                    return True
+                if reason == HOST_CHECK and check is not None and check():
+                    return True
+                if reason == HOST_INTERRUPT:
+                    self._interrupted = False
+                    raise KeyboardInterrupt
+                if reason == HOST_FAULT:
+                    self._raise_fault()
+                r = lib.bench_next(self.bench)
+        finally:
+            self.running = False
+
+    def _raise_fault(self) -> None:
+        fault, self.fault = self.fault, None
+        if fault is None:
+            raise BenchError("a fault without a cause was reported")
+        raise fault
+
+    def _power_on(self) -> None:
+        self.powered = True
+        if threading.current_thread() is threading.main_thread():
+            self._old_sigint = signal.getsignal(signal.SIGINT)
+            if callable(self._old_sigint):
+                signal.signal(signal.SIGINT, self._on_sigint)
+        if self._watchdog:
+            self._watchdog.start()
+
+    def _on_sigint(self, signum: int, frame: FrameType | None) -> None:
+        """Ctrl-C belongs to the host, not to the task that happens to run: the core stops at its next step."""
+        if self.running and not self._interrupted:
+            self._interrupted = True
+            lib.bench_attend(self.bench, BENCH_INTERRUPT)
+        else:
+            self._interrupted = False
+            self._old_sigint(signum, frame)
+
+    def close(self) -> None:
+        """Frees the bench; its guests have to be gone. Idempotent."""
+        if self.closed:
+            return
+        self.closed = True
+        if self._watchdog:
+            self._watchdog.stop()
+        if self.powered and self._old_sigint is not None and signal.getsignal(signal.SIGINT) == self._on_sigint:
+            signal.signal(signal.SIGINT, self._old_sigint)
+        for runner in self.runners:
+            runner.greenlet.throw(GreenletExit)
+        self.runners.clear()
+        lib.bench_free(self.bench)
+        self.bench = None
+
+    def __enter__(self) -> Clock:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+

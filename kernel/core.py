@@ -1,0 +1,175 @@
+"""The one binding to the C core.
+
+Any layer may import ``lib`` from here and call its functions; ``ffi`` stays inside this file. Calls take and give
+integers: objects of the core are numbers, and an answer is either a plain result (negative errno on failure) or, from :data:`ACT_BASE` up, something that :meth:`kernel.clock.Clock.follow` has to do first.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+try:
+    from kernel._core import ffi, lib
+except ImportError as error:
+    raise ImportError(
+        f"nutloop: the C core is not built for this Python ({error}); run `make core` in the checkout, "
+        "or `pip install -e .` (after a plain install, start Python outside the checkout or with -P)"
+    ) from error
+
+__all__ = ["ACT_BASE", "KILLED", "Ask", "check", "lib", "numbers", "pids", "set_ask", "take_bytes"]
+
+ACT_SHIFT = 26
+ACT_BASE = 1 << ACT_SHIFT
+
+(ACT_RUN, ACT_RUNV, ACT_PICK, ACT_IRQ, ACT_WDOG, ACT_EVENT, ACT_HOST, ACT_POLL, ACT_FAULT) = range(1, 10)
+(HOST_DEADLINE, HOST_QUIESCENT, HOST_CHECK, HOST_WAKE, HOST_INTERRUPT) = range(1, 6)
+HOST_FAULT = 100  # Python's own: an error waits in Clock.fault
+(FAULT_LIVELOCK, FAULT_CLOSED) = (1, 2)
+BENCH_INTERRUPT, BENCH_CLOSING, BENCH_WAKE = 1, 2, 4
+
+KILLED = -9999  # a task resumed with this has to unwind
+
+COSTS = (
+    "CALL",
+    "SEM",
+    "WORK",
+    "SWITCH",
+    "IRQ_ENTER",
+    "IRQ_EXIT",
+    "WDOG",
+    "IOB",
+    "COPY",
+    "CSUM",
+    "FRAME",
+    "REG",
+)
+"""Operations that cost time, in the order of ``enum cost`` (csrc/board.h)."""
+
+SITES = (
+    "eqprio",
+    "irq.jitter",
+    "alloc.fail",
+    "wire.drop",
+    "wire.dup",
+    "wire.reorder",
+    "wire.delay",
+    "wire.corrupt",
+    "port",
+    "ipid",
+    "seq",
+)
+"""Choice sites of the C core, in the order of ``enum site`` (csrc/chooser.h). Python may add more, up to 32."""
+
+TRACE_KINDS = (
+    "none",
+    "boot",
+    "task.start",
+    "task.exit",
+    "switch",
+    "ready",
+    "block",
+    "irq.enter",
+    "irq.exit",
+    "sem.wait",
+    "sem.post",
+    "lock",
+    "unlock",
+    "work.queue",
+    "work.cancel",
+    "work.start",
+    "work.end",
+    "wdog",
+    "iob.alloc",
+    "iob.free",
+    "iob.wait",
+    "iob.fail",
+    "rx",
+    "rx.drop",
+    "tx",
+    "tx.done",
+    "udp.in",
+    "udp.drop",
+    "user",
+)
+
+Ask = Callable[[int, int, int], int]
+"""Answers a choice: (site, name, n) -> 0..n-1."""
+
+
+def check(result: int, what: str) -> int:
+    """Returns ``result``, or raises OSError with its errno and ``what`` if it is negative."""
+    if result < 0:
+        raise OSError(-result, f"{what}: {os.strerror(-result)}")
+    return result
+
+
+def numbers(call: Callable[..., int], *args: Any, n: int) -> list[int]:
+    """Calls ``call(*args, int64_t *out, n)``, which fills n numbers, and returns them. Raises OSError."""
+    out = array("q", bytes(8 * n))
+    check(call(*args, ffi.from_buffer("int64_t[]", out), n), getattr(call, "__name__", "core call"))
+    return out.tolist()
+
+
+def pids(call: Callable[..., int], *args: Any, limit: int = 4096) -> list[int]:
+    """Calls ``call(*args, int32_t *out, limit)``, which returns how many numbers it stored, and returns those."""
+    out = array("i", bytes(4 * limit))
+    k = check(call(*args, ffi.from_buffer("int32_t[]", out), limit), "core call")
+    return out[:k].tolist()
+
+
+def take_bytes(call: Callable[..., int], *args: Any, limit: int) -> bytes:
+    """Calls ``call(*args, uint8_t *out, limit)``, which returns a length, and returns that many bytes. Raises OSError."""
+    out = bytearray(limit)
+    k = check(call(*args, ffi.from_buffer("uint8_t[]", out), limit), "core call")
+    return bytes(memoryview(out)[:k])
+
+
+def buffer(data: bytearray) -> Any:
+    """A pointer to the bytes of ``data`` for a ``uint8_t *`` parameter; valid while ``data`` lives and keeps its size."""
+    return ffi.from_buffer("uint8_t[]", data)
+
+
+def trace_records(board: Any, since: int) -> bytes:
+    """The trace events from number ``since`` on that are still in the ring, 24 bytes each (csrc/trace.h)."""
+    n = lib.trace_head(board) - since
+    if n <= 0:
+        return b""
+    out = bytearray(24 * n)
+    k = lib.trace_read(board, since, ffi.from_buffer("uint8_t[]", out), n)
+    return bytes(memoryview(out)[: 24 * k])
+
+
+def chooser_script(bench: Any, site: int, mode: int, script: list[int]) -> int:
+    """Sets how a choice site decides (``enum choose_mode``); returns 0 or a negative errno."""
+    values = array("I", script)
+    return int(lib.bench_chooser_set(bench, site, mode, ffi.from_buffer("uint32_t[]", values), len(script)))
+
+
+_NULL = ffi.NULL
+
+
+def is_null(pointer: Any) -> bool:
+    """Whether the core returned no object."""
+    return bool(pointer == _NULL)
+
+
+def set_ask(bench: Any, ask: Ask | None) -> Any:
+    """Lets ``ask`` answer the sites in ask mode. Returns a handle that has to live as long as it may be called.
+
+    An exception in ``ask`` cannot cross C: the choice is then 0 and the exception is printed by the interpreter.
+    """
+    if ask is None:
+        lib.bench_chooser_ask(bench, _NULL)
+        return None
+    callback = ffi.callback("uint32_t(void *, uint32_t, uint32_t, uint32_t)", lambda _b, s, n, k: ask(s, n, k), error=0)
+    lib.bench_chooser_ask(bench, callback)
+    return callback
+
+
+def errno_name(result: int) -> str:
+    """``-11`` -> ``EAGAIN``."""
+    return errno.errorcode.get(-result, str(-result))

@@ -1,0 +1,33 @@
+"""What can go wrong with a board as a whole, as the host sees it."""
+
+from __future__ import annotations
+
+from greenlet import GreenletExit
+
+
+class BenchError(Exception):
+    """Base of the errors that a call into a bench raises."""
+
+
+class Livelock(BenchError):
+    """A task entered the kernel again and again without time moving."""
+
+
+class Hang(BenchError):
+    """Code on the board ran on without entering the kernel at all, until the host's watchdog stopped it."""
+
+
+class Panic(BenchError):
+    """The board crashed: an interrupt handler or the kernel itself raised. The cause is chained."""
+
+
+class ContextError(BenchError):
+    """A call that has to wait was made where nobody can wait: in an interrupt handler, in the idle task, by the host."""
+
+
+class TaskExit(GreenletExit):
+    """Unwinds a task that calls exit() or was killed."""
+
+
+class BoardClosed(GreenletExit):
+    """Unwinds the tasks of a board that is being closed."""

@@ -1,0 +1,238 @@
+"""One board's kernel: its part of the core, and the Python objects built on it.
+
+It boots in the order of NuttX's bring-up: memory, IOBs, workers, network; devices and the init task are the board's.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from errno import EINVAL
+from typing import TYPE_CHECKING, Any
+
+from kernel import core
+from kernel.clock import Clock
+from kernel.core import COSTS, KILLED, SITES, check, is_null, lib, numbers, pids
+from kernel.errors import BenchError, BoardClosed, ContextError, Hang, Panic
+from kernel.heap import Heap
+from kernel.iob import IobPool
+from kernel.irq import Interrupts
+from kernel.netlock import NetLock
+from kernel.sched import Fifo, Policy, RoundRobin
+from kernel.sync import Semaphore, Watchdog
+from kernel.syslog import LOG_CRIT, LOG_EMERG, LOG_ERR, LOG_WARNING, Syslog
+from kernel.task import Task, Tasks, spinning
+from kernel.wqueue import HPWORK, LPWORK, Work, WorkQueue
+
+if TYPE_CHECKING:
+    from kernel.sys import Sys
+
+Options = Mapping[str, Any]
+
+__all__ = ["KILLED", "Kernel", "Options"]
+
+
+class Kernel:
+    """The kernel of one board. ``options``: Kconfig names without prefix. ``costs``: picoseconds by name of the operation."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        options: Options,
+        *,
+        name: str = "board",
+        ncpus: int = 1,
+        ram: int = 64 << 20,
+        costs: Mapping[str, int] | None = None,
+        trace: int = 4096,
+        irq_jitter: int = 0,
+    ) -> None:
+        self.clock = clock
+        self.options = options
+        self.name = name
+        self.ncpus = ncpus
+        self.tick_ns = int(options["USEC_PER_TICK"]) * 1000
+        self.board: Any = lib.board_new(clock.bench, ncpus, self.tick_ns, trace)
+        if is_null(self.board):
+            raise BenchError(f"board {name} cannot be made: {ncpus} CPUs, tick of {self.tick_ns} ns, trace of {trace} events")
+        clock.guests[lib.board_id(self.board)] = self
+        for what, ps in (costs or {}).items():
+            check(lib.board_cost(self.board, COSTS.index(what), ps), f"cost {what}")
+        lib.board_options(self.board, bool(options["PRIORITY_INHERITANCE"]), irq_jitter)
+        self.mutex_names: dict[int, str] = {}
+        self.works: dict[int, Work] = {}
+        self.wdogs: dict[int, Watchdog] = {}
+        self.reports: list[str] = []  # what went wrong on this board, for whoever looks at it afterwards
+        self.panic: BenchError | None = None
+        self.closed = False
+        self.make_facade: Callable[[Kernel, Task], Sys] | None = None
+        self.on_task_gone: list[Callable[[Task], None]] = []
+        self._joiners: dict[int, Semaphore] = {}
+        self.heap = Heap(ram)
+        self.syslog = Syslog(lambda: int(lib.board_uptime(self.board)))
+        self.tasks = Tasks(self)
+        self.irqs = Interrupts(self)
+        self.use_policy(self._make_policy())
+        self.iobs = IobPool(self)
+        self.net_lock = NetLock(self, split=options["NET_LOCKS"] == "split")
+        self.queues: dict[int, WorkQueue] = {}
+        self._start_workers()
+
+    def _make_policy(self) -> Policy:
+        interval = int(self.options["RR_INTERVAL"])
+        return RoundRobin(self, max(1, -(-interval * 1_000_000 // self.tick_ns))) if interval else Fifo(self)
+
+    def use_policy(self, policy: Policy) -> None:
+        """From now on ``policy`` decides who runs."""
+        self.policy = policy
+        lib.sched_policy(self.board, isinstance(policy, Fifo))
+
+    def _start_workers(self) -> None:
+        """HPWORK is 0 and LPWORK is 1, each an alias of the other if only one of them is built."""
+        o = self.options
+        kinds = [
+            ("hpwork", o["SCHED_HPWORK"], o["SCHED_HPWORKPRIORITY"], o["SCHED_HPNTHREADS"], o["SCHED_HPWORKSTACKSIZE"]),
+            ("lpwork", o["SCHED_LPWORK"], o["SCHED_LPWORKPRIORITY"], o["SCHED_LPNTHREADS"], o["SCHED_LPWORKSTACKSIZE"]),
+        ]
+        for name, built, priority, nthreads, stack in kinds:
+            if built:
+                self.queues[len(self.queues)] = WorkQueue(self, name, int(priority), int(nthreads), int(stack))
+        if HPWORK in self.queues:
+            self.queues.setdefault(LPWORK, self.queues[HPWORK])
+
+    def work_queue(self, qid: int, work: Work, worker: Callable[[Any], None] | None, arg: Any = None, delay: int = 0) -> int:
+        """work_queue(): 0, or -EINVAL for an unknown queue, no worker or an impossible delay (ticks)."""
+        queue = self.queues.get(qid)
+        return queue.queue(work, worker, arg, delay) if queue else -EINVAL
+
+    # Guest of the clock
+
+    def irq(self, line: int) -> None:
+        """An interrupt."""
+        self.irqs.dispatch(line)
+
+    def wdog(self, number: int) -> None:
+        """A watchdog of Python's expired."""
+        self.wdogs[number].call()
+
+    def where(self) -> str:
+        """Who is running, for a message."""
+        pid = lib.board_current(self.board)
+        if pid == -2:
+            return f"an interrupt handler of {self.name}"
+        task = self.tasks.by_pid.get(pid)
+        return f"task {task.name} (pid {pid}) of {self.name}" if task else f"the idle task of {self.name}"
+
+    def crash(self, error: BaseException, where: str) -> BenchError:
+        """The board is dead from here on: nothing of it runs any more. Returns the error for the host."""
+        text = "".join(traceback.format_exception(error))
+        self.syslog.log(LOG_EMERG, f"PANIC in {where}\n{text}")
+        self.report(f"panic in {where}: {error!r}\n{text}")
+        lib.board_halt(self.board)
+        self.panic = Panic(f"{self.name} crashed in {where}: {error!r}")
+        self.panic.__cause__ = error
+        return self.panic
+
+    def cannot_wait(self, what: str) -> BaseException:
+        """The error for a call that has to wait where that is impossible."""
+        if self.closed:
+            return BoardClosed()
+        return ContextError(f"{self.where()} cannot {what}: only a task can wait; use a try-call, or queue work that does it")
+
+    # Time
+
+    @property
+    def ticks(self) -> int:
+        """clock_systime_ticks()."""
+        return int(lib.board_ticks(self.board))
+
+    def ms2tick(self, ms: int | None) -> int:
+        """MSEC2TICK, rounded up; -1 for None (for ever)."""
+        return -1 if ms is None else -(-ms * 1_000_000 // self.tick_ns)
+
+    def ticksleep(self, ticks: int) -> int:
+        """Sleeps until now + ``ticks`` + 1. 0, or -EINTR when a signal came."""
+        r = lib.nxsched_ticksleep(self.board, ticks)
+        if r >= core.ACT_BASE:
+            r = self.clock.follow(r)
+        if r == -1:
+            raise self.cannot_wait("sleep")
+        return int(r)
+
+    def burn(self, ns: int) -> None:
+        """up_udelay(): the caller computes for so long; interrupts and more important tasks cut in."""
+        r = lib.cpu_burn(self.board, ns)
+        if r >= core.ACT_BASE:
+            self.clock.follow(r)
+        elif r == -1:
+            raise self.cannot_wait("burn time")
+
+    def choose(self, site: int | str, name: int, n: int) -> int:
+        """A free choice: 0..n-1, 0 being what the plain kernel would do."""
+        number = SITES.index(site) if isinstance(site, str) else site
+        return int(lib.bench_choose(self.clock.bench, number, name, n))
+
+    # Tasks and their ends
+
+    def facade(self, task: Task) -> Any:
+        """What a task's function gets as its argument."""
+        return self.make_facade(self, task) if self.make_facade else task
+
+    def join(self, task: Task) -> int:
+        """Waits until a task has ended; returns its status."""
+        while task.alive:
+            sem = self._joiners.setdefault(task.pid, Semaphore(self))
+            sem.wait(-1, False)
+        return task.status
+
+    def task_gone(self, task: Task) -> None:
+        """Somebody may have waited for it."""
+        for call in self.on_task_gone:
+            call(task)
+        sem = self._joiners.pop(task.pid, None)
+        if sem is not None:
+            while sem.value < 0:
+                sem.post()
+            sem.destroy()
+
+    def held_by(self, pid: int) -> list[str]:
+        """Names of the mutexes that a task, living or dead, holds."""
+        return [self.mutex_names[m] for m in pids(lib.task_held, self.board, pid, limit=64)]
+
+    def task_raised(self, task: Task, error: BaseException) -> None:
+        """A task dies of an exception: the log and the reports say so, the board goes on."""
+        text = "".join(traceback.format_exception(error))
+        self.syslog.log(LOG_ERR, f"{task.name}[{task.pid}]: died of {type(error).__name__}: {error}\n{text}")
+        self.report(f"task {task.name} (pid {task.pid}) raised {error!r}\n{text}")
+        if isinstance(error, Hang):
+            self.clock.give_up(spinning(task, error))
+
+    def work_raised(self, queue: WorkQueue, work: Work, error: Exception) -> None:
+        """A work item raised: its worker goes on, but what it left locked stays locked."""
+        text = "".join(traceback.format_exception(error))
+        held = self.held_by(lib.board_current(self.board))
+        tail = f"; its worker still holds {', '.join(held)}" if held else ""
+        self.syslog.log(LOG_CRIT, f"{queue.name}: {work.name} raised {type(error).__name__}: {error}{tail}\n{text}")
+        self.report(f"work {work.name} on {queue.name} raised {error!r}{tail}\n{text}")
+
+    def report(self, text: str) -> None:
+        """Notes something for whoever examines the board afterwards, and warns on the syslog."""
+        self.reports.append(f"[{self.clock.now_ns / 1e9:.6f}] {text}")
+        if not text.startswith(("panic", "task ", "work ")):
+            self.syslog.log(LOG_WARNING, text)
+
+    def task_numbers(self, pid: int) -> list[int]:
+        """What the core knows of a task, in the order of task_info() (csrc/board_api.c)."""
+        return numbers(lib.task_info, self.board, pid, n=16)
+
+    def close(self) -> None:
+        """Unwinds the tasks and frees the core's part. Idempotent."""
+        if self.closed:
+            return
+        self.closed = True
+        stuck = self.tasks.close()
+        if stuck:
+            self.report(f"closed although {', '.join(stuck)} would not unwind")
+        self.clock.guests.pop(lib.board_id(self.board), None)
+        lib.board_free(self.board)
+        self.board = None

@@ -1,0 +1,37 @@
+"""The board's syslog: a bounded RAM log (what ``dmesg`` prints) that may go to the console as well."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+LEVELS = ("EMERG", "ALERT", "CRIT", "ERROR", "WARN", "NOTICE", "INFO", "DEBUG")
+LOG_EMERG, LOG_ALERT, LOG_CRIT, LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG = range(8)
+
+
+class Syslog:
+    """Keeps the last ``size`` bytes of text. ``now``: uptime in ns."""
+
+    def __init__(self, now: Callable[[], int], size: int = 16384) -> None:
+        self._now = now
+        self._size = size
+        self._lines: deque[str] = deque()
+        self._bytes = 0
+        self.console: Callable[[str], None] | None = None
+        self.console_level = LOG_ERR
+
+    def log(self, level: int, text: str) -> None:
+        """Adds each line of ``text`` with its time stamp and level."""
+        us = self._now() // 1000
+        for line in text.rstrip("\n").split("\n"):
+            entry = f"[{us // 1_000_000:5d}.{us % 1_000_000:06d}] [{LEVELS[level]}] {line}"
+            self._lines.append(entry)
+            self._bytes += len(entry) + 1
+            if self.console is not None and level <= self.console_level:
+                self.console(entry + "\n")
+        while self._bytes > self._size:
+            self._bytes -= len(self._lines.popleft()) + 1
+
+    def text(self) -> str:
+        """The log, oldest line first."""
+        return "".join(line + "\n" for line in self._lines)

@@ -1,0 +1,186 @@
+"""Tasks: who they are, how they start and how they end.
+
+A task's code runs in a greenlet and simply blocks. Greenlets cost more to make than to switch, so a dead task's is kept
+by the clock and given to the next one.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from greenlet import GreenletExit, greenlet
+
+from kernel.core import ACT_BASE, KILLED, check, lib
+from kernel.errors import Hang, TaskExit
+
+if TYPE_CHECKING:
+    from kernel.clock import Clock
+    from kernel.kernel import Kernel
+
+Entry = Callable[[Any], Any]
+
+SERVICE = 1 << 4  # TCB_SERVICE: waiting for ever is its normal state
+
+
+class Task:
+    """One task of a board. ``kind`` is Task, pthread or Kthread, as ps prints it."""
+
+    def __init__(
+        self, kernel: Kernel, entry: Entry, name: str, priority: int, *, kind: str, stack: int, args: tuple[str, ...]
+    ) -> None:
+        self.kernel = kernel
+        self.entry = entry
+        self.name = name
+        self.kind = kind
+        self.args = args
+        self.pid = 0
+        self.parent = 0
+        self.greenlet: greenlet | None = None
+        self.stack_size = stack
+        self.stack_addr = 0
+        self.error: BaseException | None = None
+        self.status: int = 0
+        self.alive = True
+        self.facade: Any = None
+        self.at_exit: list[Callable[[], None]] = []
+        self.stack_deepest = 0
+
+    def main(self) -> None:
+        """The task's whole life, in its greenlet."""
+        try:
+            result = self.entry(self.facade)
+            self.status = result if isinstance(result, int) else 0
+        except TaskExit as end:
+            self.status = end.args[0] if end.args and isinstance(end.args[0], int) else 0
+        except GreenletExit:
+            raise
+        except BaseException as error:  # whatever it is, it ends this task and no other
+            self.error = error
+            self.status = 1
+            self.kernel.task_raised(self, error)
+
+    def stack(self) -> list[str]:
+        """Its Python frames, innermost last; empty if it is the running one or has not started."""
+        if self.greenlet is None or self.greenlet.gr_frame is None:
+            return []
+        return traceback.format_stack(self.greenlet.gr_frame)
+
+
+class Runner:
+    """A greenlet that runs one task after the other."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.task: Task | None = None
+        self.greenlet = greenlet(self._loop, parent=clock.host)
+
+    def _loop(self, value: int) -> None:
+        clock = self._clock
+        while True:
+            task = self.task
+            if task is None:
+                return
+            if value != KILLED:
+                task.main()
+            self.task = None
+            r = task.kernel.tasks.exited(task)
+            clock.runners.append(self)
+            try:
+                value = clock.follow(r)
+            except TaskExit:
+                value = KILLED
+
+
+class Tasks:
+    """The tasks of one board."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._clock = kernel.clock
+        self.by_pid: dict[int, Task] = {}
+
+    def create(
+        self,
+        entry: Entry,
+        name: str,
+        priority: int = 100,
+        *,
+        kind: str = "Task",
+        stack: int = 2048,
+        args: tuple[str, ...] = (),
+        service: bool = False,
+        affinity: int = 0,
+        start: bool = True,
+    ) -> Task:
+        """Makes a task and readies it. ``stack``: bytes, taken from the board's heap. ``affinity``: a bit per CPU, 0 for any.
+
+        Raises OSError (ENOMEM, EINVAL).
+        """
+        kernel, clock = self._kernel, self._clock
+        task = Task(kernel, entry, name, priority, kind=kind, stack=stack, args=args)
+        task.stack_addr = kernel.heap.malloc(stack, f"stack of {name}")
+        task.pid = check(lib.task_create(kernel.board, priority, affinity, SERVICE if service else 0), f"task {name}")
+        current = lib.board_current(kernel.board)
+        task.parent = current if current > 0 else 0
+        runner = clock.runners.pop() if clock.runners else Runner(clock)
+        runner.task = task
+        task.greenlet = runner.greenlet
+        slot = lib.task_slot(kernel.board, task.pid)
+        clock.switches.extend([clock.host.switch] * (slot + 1 - len(clock.switches)))
+        clock.switches[slot] = runner.greenlet.switch
+        self.by_pid[task.pid] = task
+        task.facade = kernel.facade(task)
+        if start:
+            self.start(task)
+        return task
+
+    def start(self, task: Task) -> None:
+        """Readies a task that was created with ``start=False``."""
+        r = lib.task_start(self._kernel.board, task.pid)
+        if r >= ACT_BASE:
+            self._clock.follow(r)
+
+    def exited(self, task: Task) -> int:
+        """Ends the running task; returns what the core answers, which is always somebody else's turn."""
+        for cleanup in reversed(task.at_exit):
+            cleanup()
+        held = self._kernel.held_by(task.pid)
+        if held:
+            self._kernel.report(f"task {task.name} (pid {task.pid}) ended holding {', '.join(held)}")
+        task.alive = False
+        self._kernel.heap.free(task.stack_addr)
+        self.by_pid.pop(task.pid, None)
+        self._kernel.task_gone(task)
+        return int(lib.task_exit(self._kernel.board))
+
+    def current(self) -> Task | None:
+        """The task whose code is running, None in the idle task, the host and in interrupt handlers."""
+        return self.by_pid.get(lib.board_current(self._kernel.board))
+
+    def kill(self, pid: int) -> int:
+        """Makes a task unwind, wherever it waits. 0 or -ESRCH. Raises TaskExit if it is the caller."""
+        if pid == lib.board_current(self._kernel.board):
+            raise TaskExit
+        r = lib.task_kill(self._kernel.board, pid)
+        return int(self._clock.follow(r)) if r >= ACT_BASE else int(r)
+
+    def close(self) -> list[str]:
+        """Unwinds all tasks from the host; returns the names of those that would not go."""
+        stuck = []
+        for task in list(self.by_pid.values()):
+            g = task.greenlet
+            if g is not None and g.gr_frame is not None:
+                g.throw(GreenletExit)
+                if not g.dead:
+                    stuck.append(task.name)
+            task.alive = False
+        self.by_pid.clear()
+        return stuck
+
+
+def spinning(task: Task, error: Hang) -> Hang:
+    """The error for the host when the watchdog had to stop a task, with the place where it span."""
+    where = "".join(traceback.format_exception(error)[-4:])
+    return Hang(f"task {task.name} (pid {task.pid}) ran on without entering the kernel and was stopped:\n{where}")
