@@ -83,6 +83,10 @@ class Mac(Port):
         values = numbers(lib.mac_counters, self.clock.bench, self.number, n=len(COUNTERS))
         return dict(zip(COUNTERS, values, strict=True))
 
+    def reset(self) -> None:
+        """Power-on: registers and rings as new. Cable, own address and counters stay."""
+        lib.mac_power_on(self.clock.bench, self.number)
+
     def stall_tx(self, stalled: bool = True) -> None:
         """A fault: the transmitter starts no frame until the stall is lifted."""
         lib.mac_set_stall(self.clock.bench, self.number, stalled)

@@ -81,33 +81,25 @@ static int64_t timer_isr(struct board *b, int32_t irq, void *arg)
   return wd_expire(b);
 }
 
-struct board *board_new(struct bench *n, int32_t ncpus, int64_t tick_ns, uint32_t trace_size)
+/* Power on, or the reset button: the kernel's state is made anew, hardware keeps its pointer to the board. */
+
+static int board_init(struct board *b, struct bench *n, int32_t ncpus, int64_t tick_ns)
 {
-  if (ncpus < 1 || ncpus > NCPUS_MAX || tick_ns < 1) return NULL;
-  struct board *b = calloc(1, sizeof *b);
-  if (b == NULL) return NULL;
-  b->bench = n;
-  b->ncpus = (uint32_t)ncpus;
-  b->tick_ns = tick_ns;
+  struct trace trace = b->trace;
+  uint32_t id = b->id;
+  *b = (struct board){ .bench = n, .id = id, .trace = trace, .ncpus = (uint32_t)ncpus, .tick_ns = tick_ns };
   b->boot = n->now;
   b->fifo = true;
   b->tcbs_cap = 64;
   b->tcbs = calloc(b->tcbs_cap, sizeof *b->tcbs);
-  int32_t id = table_add(&n->boards, b);
-  int failed = b->tcbs == NULL || id < 0 || id >= NBOARDS_MAX || trace_init(&b->trace, trace_size) < 0;
-  b->id = (uint32_t)id;
-  for (int32_t i = 0; i < ncpus && !failed; i++) failed = cpu_init(b, i) < 0;
-  for (int32_t i = 0; i < NIRQS && !failed; i++)
+  bool ok = b->tcbs != NULL;
+  for (int32_t i = 0; i < ncpus && ok; i++) ok = cpu_init(b, i) == 0;
+  for (int32_t i = 0; i < NIRQS && ok; i++)
     {
       b->irq[i].prio = 128;
-      failed = event_init(&n->heap, &b->irq[i].late, EV_IRQ, EVC_HARDWARE, b) < 0;
+      ok = event_init(&n->heap, &b->irq[i].late, EV_IRQ, EVC_HARDWARE, b) == 0;
     }
-  failed = failed || event_init(&n->heap, &b->timer, EV_TIMER, EVC_HARDWARE, b) < 0;
-  if (failed)
-    {
-      board_free(b);
-      return NULL;
-    }
+  if (!ok || event_init(&n->heap, &b->timer, EV_TIMER, EVC_HARDWARE, b) < 0) return -ENOMEM;
   b->timer.housekeeping = true;             /* what counts is whether a watchdog behind it does */
   b->timer_irq = 0;
   b->irq[0].handler = 2;
@@ -115,7 +107,21 @@ struct board *board_new(struct bench *n, int32_t ncpus, int64_t tick_ns, uint32_
   b->irq[0].enabled = 1;
   b->irq[0].prio = 0;
   trace_put(b, TR_BOOT, b->id, ncpus);
-  return b;
+  return 0;
+}
+
+struct board *board_new(struct bench *n, int32_t ncpus, int64_t tick_ns, uint32_t trace_size)
+{
+  if (ncpus < 1 || ncpus > NCPUS_MAX || tick_ns < 1) return NULL;
+  struct board *b = calloc(1, sizeof *b);
+  if (b == NULL) return NULL;
+  int32_t id = table_add(&n->boards, b);
+  b->id = (uint32_t)id;
+  b->bench = n;
+  bool ok = id > 0 && id < NBOARDS_MAX && trace_init(&b->trace, trace_size) == 0;
+  if (ok && board_init(b, n, ncpus, tick_ns) == 0) return b;
+  board_free(b);
+  return NULL;
 }
 
 static void drop_dirty(struct board *b)
@@ -149,7 +155,7 @@ static void sems_free(struct board *b)
     }
 }
 
-void board_free(struct board *b)
+static void board_fini(struct board *b)
 {
   struct bench *n = b->bench;
   if (n->running && n->running->board == b) n->running = NULL;
@@ -184,6 +190,19 @@ void board_free(struct board *b)
   n->wdogs_live -= b->wdogs.live;
   free(b->tcbs);
   free(b->wdogs.slot);
+}
+
+int32_t board_reset(struct board *b, int32_t ncpus, int64_t tick_ns)
+{
+  struct bench *n = b->bench;
+  board_fini(b);
+  return board_init(b, n, ncpus, tick_ns);
+}
+
+void board_free(struct board *b)
+{
+  struct bench *n = b->bench;
+  board_fini(b);
   trace_fini(&b->trace);
   table_remove(&n->boards, (int32_t)b->id);
   free(b);

@@ -148,6 +148,7 @@ struct board
 struct bench *bench_new(uint64_t seed, uint64_t livelock);
 void          bench_free(struct bench *n);
 struct board *board_new(struct bench *n, int32_t ncpus, int64_t tick_ns, uint32_t trace_size);
+int32_t       board_reset(struct board *b, int32_t ncpus, int64_t tick_ns);
 void          board_free(struct board *b);
 int64_t bench_next(struct bench *n);                  /* what happens next */
 int64_t bench_settle(struct board *b, int64_t result);/* a primitive has to pay, switch or fault before it answers */

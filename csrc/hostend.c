@@ -218,6 +218,13 @@ struct hostend *hostend_of(struct port *p)
   return p && p->ops == &host_ops ? container_of(p, struct hostend, port) : NULL;
 }
 
+void hostend_answer(struct hostend *h, uint32_t answers)
+{
+  hostend_sweep(h);
+  h->answers = answers;
+  arm(h);
+}
+
 int hostend_open(struct hostend *h, bool outgoing, uint64_t limit)
 {
   hostend_sweep(h);               /* what came before belongs to those who were there */

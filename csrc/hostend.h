@@ -35,6 +35,7 @@ struct hostend
 
 int32_t hostend_new(struct bench *n, const uint8_t *mac, uint32_t ip, uint32_t mbps);      /* its port's number */
 struct hostend *hostend_of(struct port *p);                                   /* NULL if the port is none */
+void hostend_answer(struct hostend *h, uint32_t answers);                     /* enum hostend_answers, from now on */
 int  hostend_open(struct hostend *h, bool outgoing, uint64_t limit);          /* a reader's number, -EMFILE */
 struct reader *hostend_reader(struct hostend *h, int reader);                  /* NULL if there is none */
 void hostend_close(struct hostend *h, int reader);

@@ -41,7 +41,7 @@ int32_t port_up(struct bench *n, int32_t port, int32_t up)
 {
   struct port *p = port_find(n, port);
   if (p == NULL) return -ENODEV;
-  port_admin(p, up);
+  port_set_down(p, DOWN_BY_BENCH, !up);
   return 0;
 }
 
@@ -129,7 +129,7 @@ int32_t host_answers(struct bench *n, int32_t port, uint32_t answers)
 {
   struct hostend *h = hostend_of(port_find(n, port));
   if (h == NULL) return -ENODEV;
-  h->answers = answers;
+  hostend_answer(h, answers);
   return 0;
 }
 
@@ -268,6 +268,15 @@ int32_t mac_set_stall(struct bench *n, int32_t port, int32_t stalled)
   struct mac *m = mac_of(port_find(n, port));
   if (m == NULL) return -ENODEV;
   mac_stall(m, stalled);
+  return 0;
+}
+
+int32_t mac_power_on(struct bench *n, int32_t port)
+{
+  struct mac *m = mac_of(port_find(n, port));
+  if (m == NULL) return -ENODEV;
+  mac_write(m, MAC_CR, MAC_CR_RESET);
+  phy_write(m, PHY_BMCR, PHY_BMCR_RESET);
   return 0;
 }
 

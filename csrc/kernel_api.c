@@ -35,7 +35,7 @@ int32_t sem_free(struct board *b, int32_t h)
 
 /* ticks < 0: for ever; 0: fails at once with -ETIMEDOUT. */
 
-int64_t nxsem_wait(struct board *b, int32_t h, int64_t ticks, int32_t interruptible)
+int64_t nxsem_tickwait(struct board *b, int32_t h, int64_t ticks, int32_t interruptible)
 {
   struct sem *s = table_get(&b->sems, h);
   struct tcb *t = this_task(b);
@@ -58,6 +58,11 @@ int64_t nxsem_wait(struct board *b, int32_t h, int64_t ticks, int32_t interrupti
   if (interruptible) t->flags |= TCB_INTERRUPTIBLE; else t->flags &= (uint8_t)~TCB_INTERRUPTIBLE;
   if (ticks > 0) task_block_ticks(t, ticks, -ETIMEDOUT);
   return answer(b, 0);
+}
+
+int64_t nxsem_wait(struct board *b, int32_t h)
+{
+  return nxsem_tickwait(b, h, -1, 1);
 }
 
 int64_t nxsem_trywait(struct board *b, int32_t h)
@@ -451,15 +456,27 @@ int32_t work_free(struct board *b, int32_t h)
   return 0;
 }
 
-int64_t work_queue_api(struct board *b, int32_t qid, int32_t h, int32_t worker, int32_t arg, int64_t delay, int32_t next)
+/* An item whose callback is Python's; seq tells the worker which queueing it has taken. 1 if one was replaced. */
+
+int64_t work_queue(struct board *b, int32_t qid, int32_t h, uint32_t seq, int64_t delay)
 {
-  struct kwork_queue *wq = table_get(&b->wqs, qid);
-  struct work *w = table_get(&b->works, h);
-  if (worker < 0 || (worker != WORK_PYTHON && (worker >= WORK_NFUNCS || b->work_c[worker] == NULL))) return -EINVAL;
   charge(b, COST_WORK, 1);
-  int r = next ? work_queue_next_c(b, wq, w, (uint32_t)worker, (uint32_t)arg, delay)
-               : work_queue_c(b, wq, w, (uint32_t)worker, (uint32_t)arg, delay);
-  return answer(b, r);
+  return answer(b, work_queue_c(b, table_get(&b->wqs, qid), table_get(&b->works, h), WORK_PYTHON, seq, delay));
+}
+
+int64_t work_queue_next(struct board *b, int32_t qid, int32_t h, uint32_t seq, int64_t delay)
+{
+  charge(b, COST_WORK, 1);
+  return answer(b, work_queue_next_c(b, table_get(&b->wqs, qid), table_get(&b->works, h), WORK_PYTHON, seq, delay));
+}
+
+/* An item that is a C function of the board, by its number. */
+
+int64_t work_queue_native(struct board *b, int32_t qid, int32_t h, int32_t worker, uint32_t arg, int64_t delay)
+{
+  if (worker < 1 || worker >= WORK_NFUNCS || b->work_c[worker] == NULL) return -EINVAL;
+  charge(b, COST_WORK, 1);
+  return answer(b, work_queue_c(b, table_get(&b->wqs, qid), table_get(&b->works, h), (uint32_t)worker, arg, delay));
 }
 
 int64_t work_cancel(struct board *b, int32_t h)

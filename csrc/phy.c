@@ -53,5 +53,5 @@ void phy_write(struct mac *m, uint32_t reg, uint16_t value)
   if (reg != PHY_BMCR) return;
   if (value & PHY_BMCR_RESET) value = PHY_BMCR_ANENABLE;
   m->phy.bmcr = value;
-  port_admin(&m->port, !(value & (PHY_BMCR_PDOWN | PHY_BMCR_ISOLATE)));
+  port_set_down(&m->port, DOWN_BY_PHY, value & (PHY_BMCR_PDOWN | PHY_BMCR_ISOLATE));
 }

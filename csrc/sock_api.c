@@ -171,9 +171,9 @@ int32_t icmp_sent(struct board *b, int32_t conn, int32_t give_up)
   return result;
 }
 
-/* One ICMP message, without its IP header; from: the sender's address. */
+/* One ICMP message, without its IP header; from: the sender's address, a native 32-bit word. */
 
-int64_t icmp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, uint32_t *from)
+int64_t icmp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, uint8_t *from)
 {
   struct icmp_conn *c = icmp_find(b, conn);
   if (c == NULL) return -EBADF;
@@ -196,7 +196,8 @@ int64_t icmp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len,
   uint8_t ip[IPv4_HDRLEN];
   iob_copyout(ip, iob, IPv4_HDRLEN, 0);
   int n = iob_copyout(buf, iob, len, (ip[0] & 15) * 4);
-  from[0] = get32(ip + 12);
+  uint32_t sender = get32(ip + 12);
+  memcpy(from, &sender, sizeof sender);
   charge(b, COST_COPY, (uint32_t)n);
   iob_free_chain(b, iob);
   return answer(b, n);

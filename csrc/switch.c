@@ -145,7 +145,7 @@ int32_t switch_new(struct bench *n)
       free(sw);
       return ret;
     }
-  sw->port.up = false;
+  sw->port.down = DOWN_BY_BENCH;
   return sw->port.id;
 }
 

@@ -114,9 +114,10 @@ int32_t udp_connect(struct board *b, int32_t conn, uint32_t raddr, uint32_t port
   return 0;
 }
 
-/* The oldest datagram: its first `len` bytes, the rest of it is lost. from: address and port of the sender. */
+/* The oldest datagram: its first `len` bytes, the rest of it is lost. from: address and port of the sender, two native
+ * 32-bit words. */
 
-int64_t udp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, uint32_t flags, uint32_t *from)
+int64_t udp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, uint32_t flags, uint8_t *from)
 {
   struct udp_conn *c = udp_find(b, conn);
   if (c == NULL) return -EBADF;
@@ -131,8 +132,8 @@ int64_t udp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, 
   iob_copyout(meta, iob, UDP_METALEN, 0);
   uint32_t datalen = get16(meta), whole = UDP_METALEN + datalen, n = len < datalen ? len : datalen;
   if (n) iob_copyout(buf, iob, n, UDP_METALEN);
-  from[0] = get32(meta + 8);
-  from[1] = get16(meta + 6);
+  uint32_t sender[2] = { get32(meta + 8), get16(meta + 6) };
+  memcpy(from, sender, sizeof sender);
   charge(b, COST_COPY, n);
   if (flags & MSG_PEEK) return answer(b, n);
   if (whole >= iob->io_pktlen)

@@ -12,8 +12,7 @@
 int port_init(struct bench *n, struct port *p, enum port_kind kind, const struct port_ops *ops, uint32_t mbps)
 {
   if (mbps == 0) return -EINVAL;
-  *p = (struct port){ .bench = n, .kind = (uint8_t)kind, .up = true, .ops = ops, .mbps = mbps,
-                      .rx = { .limit = RX_LIMIT } };
+  *p = (struct port){ .bench = n, .kind = (uint8_t)kind, .ops = ops, .mbps = mbps, .rx = { .limit = RX_LIMIT } };
   int ret = event_init(&n->heap, &p->ev, EV_WIRE, EVC_HARDWARE, p);
   if (ret < 0) return ret;
   p->id = table_add(&n->wire->ports, p);
@@ -66,7 +65,7 @@ void wire_fini(struct bench *n)
 uint32_t port_link(const struct port *p)
 {
   const struct port *peer = p->peer;
-  if (peer == NULL || !p->up || !peer->up) return 0;
+  if (peer == NULL || p->down || peer->down) return 0;
   return p->mbps < peer->mbps ? p->mbps : peer->mbps;
 }
 
@@ -97,12 +96,13 @@ static void both_changed(struct port *a, struct port *b)
   if (b) link_changed(b);
 }
 
-void port_admin(struct port *p, bool up)
+void port_set_down(struct port *p, enum port_down why, bool down)
 {
-  if (p->up == up) return;
+  uint8_t before = p->down, now = (uint8_t)(down ? before | why : before & ~why);
+  if (now == before) return;
   sweep(p);
   if (p->peer) sweep(p->peer);
-  p->up = up;
+  p->down = now;
   both_changed(p, p->peer);
 }
 

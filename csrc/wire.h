@@ -111,6 +111,8 @@ struct fault_rate
 
 enum port_kind { PORT_MAC, PORT_HOST, PORT_TAP, PORT_SWITCH };
 
+enum port_down { DOWN_BY_BENCH = 1, DOWN_BY_PHY = 2 };
+
 struct port;
 
 struct port_ops                   /* what the owner of a port does; any may be NULL */
@@ -143,7 +145,7 @@ struct port
   struct bench *bench;
   int32_t       id;               /* its name towards Python, in captures and in choices */
   uint8_t       kind;
-  bool          up;               /* administratively */
+  uint8_t       down;             /* enum port_down: why there is no link, 0 if it may have one */
   bool          linked;           /* what ops->link was told last */
   bool          instant;          /* what it sends takes no time: it has already been on a real wire */
   const struct port_ops *ops;
@@ -165,7 +167,7 @@ void port_fini(struct port *p);              /* unplugs and frees what port_init
 void port_close(struct port *p);             /* the whole owner */
 struct port *port_find(struct bench *n, int32_t id);   /* NULL if there is none */
 uint32_t port_link(const struct port *p);    /* Mbit/s of the link, 0 if there is none */
-void port_admin(struct port *p, bool up);
+void port_set_down(struct port *p, enum port_down why, bool down);
 int  wire_init(struct bench *n);
 void wire_fini(struct bench *n);             /* closes all ports of a bench */
 

@@ -28,6 +28,7 @@ from kernel.core import (
     ACT_SHIFT,
     ACT_WDOG,
     BENCH_INTERRUPT,
+    BENCH_WAKE,
     FAULT_CLOSED,
     HOST_CHECK,
     HOST_DEADLINE,
@@ -36,6 +37,7 @@ from kernel.core import (
     HOST_QUIESCENT,
     HOST_WAKE,
     KILLED,
+    check,
     lib,
 )
 from kernel.errors import BenchError, BoardClosed, ContextError, Hang, Livelock, TaskExit
@@ -104,6 +106,7 @@ class Clock:
         self.powered = False
         self.live = False
         self.on_input: dict[int, Callable[[], None]] = {}
+        self._later: list[Callable[[], None]] = []
         self._interrupted = False
         self._old_sigint: Any = None
         self._watchdog = HostWatchdog(self, watchdog) if watchdog > 0 else None
@@ -200,10 +203,10 @@ class Clock:
 
     # The host
 
-    def run(self, until: int | None, *, wait: bool = False, check: Callable[[], bool] | None = None) -> bool:
+    def run(self, until: int | None, *, wait: bool = False, look: Callable[[], bool] | None = None) -> bool:
         """Lets time pass until ``until`` (ns; None: for ever). Returns whether something ended it before that.
 
-        ``wait``: a wake-up from a model (a frame at the host's end of a wire, console output) ends it too. ``check``: asked
+        ``wait``: a wake-up from a model (a frame at the host's end of a wire, console output) ends it too. ``look``: asked
         whenever time is about to move; a true answer ends it. A bench in which nothing can happen any more ends it at
         once if there is no ``until``, else its clock jumps there. Raises what went wrong on a board, and
         KeyboardInterrupt.
@@ -219,14 +222,16 @@ class Clock:
         deadline = -1 if until is None else until
         self.running = True
         try:
-            r = lib.bench_run(self.bench, deadline, until is not None, check is not None)
+            r = lib.bench_run(self.bench, deadline, until is not None, look is not None)
             while True:
                 reason = self.follow(r)
                 if reason == HOST_DEADLINE or reason == HOST_QUIESCENT:
-                    return check() if check is not None else False
-                if reason == HOST_WAKE and wait:
-                    return True
-                if reason == HOST_CHECK and check is not None and check():
+                    return look() if look is not None else False
+                if reason == HOST_WAKE:
+                    self._do_later()
+                    if wait:
+                        return True
+                if reason == HOST_CHECK and look is not None and look():
                     return True
                 if reason == HOST_INTERRUPT:
                     self._interrupted = False
@@ -236,6 +241,27 @@ class Clock:
                 r = lib.bench_next(self.bench)
         finally:
             self.running = False
+
+    def wake(self) -> None:
+        """Ends the host's wait, if it waits for something to happen: called by models that something did."""
+        lib.bench_attend(self.bench, BENCH_WAKE)
+
+    def later(self, call: Callable[[], None]) -> None:
+        """The host does this, between two instants, as soon as no task can run: what a board cannot do to itself."""
+        self._later.append(call)
+        self.wake()
+
+    def _do_later(self) -> None:
+        calls, self._later = self._later, []
+        for call in calls:
+            call()
+
+    def go_live(self, spin_ns: int) -> None:
+        """From now on time follows the host's clock. Raises BenchError once time has moved."""
+        if self.powered:
+            raise BenchError("live has to be chosen before power-on: this bench has already run in lockstep")
+        check(lib.live_start(self.bench, spin_ns), "live run")
+        self.live = True
 
     def _raise_fault(self) -> None:
         fault, self.fault = self.fault, None

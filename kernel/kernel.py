@@ -17,23 +17,29 @@ from kernel.errors import BenchError, BoardClosed, ContextError, Hang, Panic
 from kernel.heap import Heap
 from kernel.iob import IobPool
 from kernel.irq import Interrupts
+from kernel.netdev import Network
 from kernel.netlock import NetLock
-from kernel.sched import Fifo, Policy, RoundRobin
+from kernel.sched import Explore, Fifo, Policy, RoundRobin
 from kernel.sync import Semaphore, Watchdog
+from kernel.sys import Sys
 from kernel.syslog import LOG_CRIT, LOG_EMERG, LOG_ERR, LOG_WARNING, Syslog
 from kernel.task import Task, Tasks, spinning
 from kernel.wqueue import HPWORK, LPWORK, Work, WorkQueue
 
 if TYPE_CHECKING:
-    from kernel.sys import Sys
+    from kernel.console import Console
 
 Options = Mapping[str, Any]
+SIGINT, SIGKILL, SIGTERM = 2, 9, 15
 
 __all__ = ["KILLED", "Kernel", "Options"]
 
 
 class Kernel:
-    """The kernel of one board. ``options``: Kconfig names without prefix. ``costs``: picoseconds by name of the operation."""
+    """The kernel of one board. ``options``: Kconfig names without prefix. ``costs``: picoseconds by name of the operation.
+
+    ``board``: the core's board of an earlier kernel, closed with :meth:`shut_down`, which this one takes over.
+    """
 
     def __init__(
         self,
@@ -46,13 +52,16 @@ class Kernel:
         costs: Mapping[str, int] | None = None,
         trace: int = 4096,
         irq_jitter: int = 0,
+        board: Any = None,
     ) -> None:
         self.clock = clock
         self.options = options
         self.name = name
         self.ncpus = ncpus
         self.tick_ns = int(options["USEC_PER_TICK"]) * 1000
-        self.board: Any = lib.board_new(clock.bench, ncpus, self.tick_ns, trace)
+        if board is not None:
+            check(lib.board_reset(board, ncpus, self.tick_ns), f"reset of {name}")
+        self.board: Any = lib.board_new(clock.bench, ncpus, self.tick_ns, trace) if board is None else board
         if is_null(self.board):
             raise BenchError(f"board {name} cannot be made: {ncpus} CPUs, tick of {self.tick_ns} ns, trace of {trace} events")
         clock.guests[lib.board_id(self.board)] = self
@@ -65,7 +74,6 @@ class Kernel:
         self.reports: list[str] = []  # what went wrong on this board, for whoever looks at it afterwards
         self.panic: BenchError | None = None
         self.closed = False
-        self.make_facade: Callable[[Kernel, Task], Sys] | None = None
         self.on_task_gone: list[Callable[[Task], None]] = []
         self._joiners: dict[int, Semaphore] = {}
         self.heap = Heap(ram)
@@ -77,6 +85,11 @@ class Kernel:
         self.net_lock = NetLock(self, split=options["NET_LOCKS"] == "split")
         self.queues: dict[int, WorkQueue] = {}
         self._start_workers()
+        self.net = Network(self)
+        self.console: Console | None = None
+        self.booted = False
+        self.on_reboot: Callable[[], None] | None = None
+        self.on_poweroff: Callable[[], None] | None = None
 
     def _make_policy(self) -> Policy:
         interval = int(self.options["RR_INTERVAL"])
@@ -104,6 +117,10 @@ class Kernel:
         """work_queue(): 0, or -EINVAL for an unknown queue, no worker or an impossible delay (ticks)."""
         queue = self.queues.get(qid)
         return queue.queue(work, worker, arg, delay) if queue else -EINVAL
+
+    def explore_ties(self, on: bool = True) -> None:
+        """Whether the chooser decides which of several equal tasks runs."""
+        self.use_policy(Explore(self) if on else self._make_policy())
 
     # Guest of the clock
 
@@ -174,9 +191,18 @@ class Kernel:
 
     # Tasks and their ends
 
-    def facade(self, task: Task) -> Any:
+    def facade(self, task: Task) -> Sys:
         """What a task's function gets as its argument."""
-        return self.make_facade(self, task) if self.make_facade else task
+        return Sys(self, task)
+
+    def kill(self, pid: int, signo: int) -> int:
+        """nxsig_kill(): 0, -ESRCH or -EINVAL. SIGKILL unwinds the task, and SIGINT and SIGTERM do if SIG_DEFAULT is set."""
+        fatal = {SIGKILL} | ({SIGINT, SIGTERM} if self.options.get("SIG_DEFAULT") else set())
+        task = self.tasks.by_pid.get(pid)
+        if signo in fatal and task is not None and task.kind != "Kthread":
+            return self.tasks.kill(pid)
+        r: int = lib.nxsig_kill(self.board, pid, signo)
+        return self.clock.follow(r) if r >= core.ACT_BASE else r
 
     def join(self, task: Task) -> int:
         """Waits until a task has ended; returns its status."""
@@ -225,14 +251,25 @@ class Kernel:
         """What the core knows of a task, in the order of task_info() (csrc/board_api.c)."""
         return numbers(lib.task_info, self.board, pid, n=16)
 
-    def close(self) -> None:
-        """Unwinds the tasks and frees the core's part. Idempotent."""
+    def halt(self) -> None:
+        """Stops all code of the board. A task that calls this never returns from it."""
+        lib.board_halt(self.board)
+        self.clock.follow(lib.bench_next(self.clock.bench))
+
+    def shut_down(self) -> None:
+        """Unwinds the tasks; the core's board is left for another kernel, or for :meth:`close`. Idempotent."""
         if self.closed:
             return
         self.closed = True
+        lib.board_halt(self.board)
         stuck = self.tasks.close()
         if stuck:
             self.report(f"closed although {', '.join(stuck)} would not unwind")
-        self.clock.guests.pop(lib.board_id(self.board), None)
-        lib.board_free(self.board)
-        self.board = None
+
+    def close(self) -> None:
+        """Unwinds the tasks and frees the core's part. Idempotent."""
+        self.shut_down()
+        if self.board is not None:
+            self.clock.guests.pop(lib.board_id(self.board), None)
+            lib.board_free(self.board)
+            self.board = None

@@ -39,7 +39,10 @@ class Semaphore:
         Returns 0, -EINTR when a signal came, -ETIMEDOUT, or -ECANCELED when the semaphore was destroyed. Raises
         ContextError where nobody can wait.
         """
-        r: int = _sem_wait(self._board, self.number, ticks, interruptible)
+        if ticks < 0 and interruptible:
+            r: int = _sem_wait(self._board, self.number)
+        else:
+            r = lib.nxsem_tickwait(self._board, self.number, ticks, interruptible)
         if r >= ACT_BASE:
             r = self._follow(r)
         if r == -EPERM:

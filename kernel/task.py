@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from greenlet import GreenletExit, greenlet
 
@@ -18,6 +18,14 @@ from kernel.errors import Hang, TaskExit
 if TYPE_CHECKING:
     from kernel.clock import Clock
     from kernel.kernel import Kernel
+
+
+class Stream(Protocol):
+    """A task's standard input or output."""
+
+    def read(self, n: int) -> bytes: ...
+    def write(self, data: bytes) -> object: ...
+
 
 Entry = Callable[[Any], Any]
 
@@ -44,8 +52,9 @@ class Task:
         self.status: int = 0
         self.alive = True
         self.facade: Any = None
+        self.stdin: Stream | None = None
+        self.stdout: Stream | None = None
         self.at_exit: list[Callable[[], None]] = []
-        self.stack_deepest = 0
 
     def main(self) -> None:
         """The task's whole life, in its greenlet."""

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 HPWORK = 0
 LPWORK = 1
 
-_PYTHON = 255  # WORK_PYTHON
 _NETLOCK = 1  # WORK_NETLOCK
 _ITEM_IN_C = 0xFFFF
 _AGAIN = 0x10000
@@ -30,7 +29,6 @@ _AGAIN = 0x10000
 Worker = Callable[[Any], None]
 
 _work_pass = lib.work_pass
-_work_queue = lib.work_queue_api
 
 
 class Work:
@@ -92,29 +90,24 @@ class WorkQueue:
             for thread in range(nthreads)
         ]
 
-    def queue(self, work: Work, worker: Worker | None, arg: Any = None, delay: int = 0) -> int:
+    def queue(self, work: Work, worker: Worker | None, arg: Any = None, delay: int = 0, call: Any = lib.work_queue) -> int:
         """work_queue(): 0, or -EINVAL without a worker or with an impossible delay. Allowed in interrupt handlers."""
-        return self._queue(work, worker, arg, delay)
-
-    def queue_next(self, work: Work, worker: Worker | None, arg: Any = None, delay: int = 0) -> int:
-        """work_queue_next(): ``delay`` ticks after it was last due. For use inside the callback."""
-        return self._queue(work, worker, arg, delay, True)
-
-    def _queue(self, work: Work, worker: Worker | None, arg: Any, delay: int, after_last: bool = False) -> int:
         if worker is None:
             return -EINVAL
         before = work.seq
         work.seq = seq = (before + 1) & 0x3FF
         work.calls[seq] = (worker, arg)
-        r: int = _work_queue(self._board, self.number, work.number, _PYTHON, seq, delay, after_last)
+        r: int = call(self._board, self.number, work.number, seq, delay)
         if r >= ACT_BASE:
             r = self._follow(r)
-        if r > 0:
-            del work.calls[before]
+        if r == 0:
             return 0
-        if r < 0:
-            del work.calls[seq]
-        return r
+        del work.calls[before if r > 0 else seq]
+        return min(r, 0)
+
+    def queue_next(self, work: Work, worker: Worker | None, arg: Any = None, delay: int = 0) -> int:
+        """work_queue_next(): ``delay`` ticks after it was last due. For use inside the callback."""
+        return self.queue(work, worker, arg, delay, lib.work_queue_next)
 
     def exit(self) -> int:
         """work_queue_free(): ends the workers; what is still queued never runs. Waits for callbacks to return."""

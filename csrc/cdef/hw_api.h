@@ -37,4 +37,5 @@ int64_t phy_putreg(struct board *b, int32_t port, uint32_t reg, uint32_t value);
 uint32_t mac_peek(struct bench *n, int32_t port, uint32_t reg);
 int32_t mac_counters(struct bench *n, int32_t port, int64_t *out, int32_t max);
 int32_t mac_set_stall(struct bench *n, int32_t port, int32_t stalled);
+int32_t mac_power_on(struct bench *n, int32_t port);
 int32_t mac_raise_fatal(struct bench *n, int32_t port);

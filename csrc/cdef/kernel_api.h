@@ -20,6 +20,7 @@ void bench_chooser_ask(struct bench *n, uint32_t (*ask)(void *bench, uint32_t si
 uint64_t bench_hash(uint64_t x);
 
 struct board *board_new(struct bench *n, int32_t ncpus, int64_t tick_ns, uint32_t trace_size);
+int32_t board_reset(struct board *b, int32_t ncpus, int64_t tick_ns);
 void board_free(struct board *b);
 int32_t board_id(const struct board *b);
 int32_t board_cost(struct board *b, int32_t what, int64_t ps);
@@ -52,7 +53,8 @@ int64_t task_sigmask(struct board *b, int32_t pid, int64_t mask);
 
 int32_t sem_new(struct board *b, int32_t count);
 int32_t sem_free(struct board *b, int32_t h);
-int64_t nxsem_wait(struct board *b, int32_t h, int64_t ticks, int32_t interruptible);
+int64_t nxsem_wait(struct board *b, int32_t h);
+int64_t nxsem_tickwait(struct board *b, int32_t h, int64_t ticks, int32_t interruptible);
 int64_t nxsem_trywait(struct board *b, int32_t h);
 int64_t nxsem_post(struct board *b, int32_t h);
 int32_t nxsem_get_value(struct board *b, int32_t h);
@@ -83,7 +85,9 @@ int32_t wq_new(struct board *b, int32_t nthreads);
 int64_t wq_exit(struct board *b, int32_t qid);
 int32_t work_new(struct board *b, int32_t flags);
 int32_t work_free(struct board *b, int32_t h);
-int64_t work_queue_api(struct board *b, int32_t qid, int32_t h, int32_t worker, int32_t arg, int64_t delay, int32_t next);
+int64_t work_queue(struct board *b, int32_t qid, int32_t h, uint32_t seq, int64_t delay);
+int64_t work_queue_next(struct board *b, int32_t qid, int32_t h, uint32_t seq, int64_t delay);
+int64_t work_queue_native(struct board *b, int32_t qid, int32_t h, int32_t worker, uint32_t arg, int64_t delay);
 int64_t work_cancel(struct board *b, int32_t h);
 int64_t work_cancel_sync(struct board *b, int32_t h);
 int32_t work_is_available(struct board *b, int32_t h);

@@ -36,7 +36,7 @@ int32_t udp_socket(struct board *b);
 int64_t udp_close(struct board *b, int32_t conn);
 int32_t udp_bind(struct board *b, int32_t conn, uint32_t laddr, uint32_t port);
 int32_t udp_connect(struct board *b, int32_t conn, uint32_t raddr, uint32_t port);
-int64_t udp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, uint32_t flags, uint32_t *from);
+int64_t udp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, uint32_t flags, uint8_t *from);
 int64_t udp_sendto(struct board *b, int32_t conn, const uint8_t *data, uint32_t len, uint32_t raddr, uint32_t port,
                    uint32_t flags);
 int64_t udp_sendto_iob(struct board *b, int32_t conn, const uint8_t *data, uint32_t len, uint32_t raddr, uint32_t port,
@@ -51,5 +51,5 @@ int32_t icmp_socket(struct board *b);
 int64_t icmp_close(struct board *b, int32_t conn);
 int64_t icmp_sendto(struct board *b, int32_t conn, const uint8_t *data, uint32_t len, uint32_t raddr);
 int32_t icmp_sent(struct board *b, int32_t conn, int32_t give_up);
-int64_t icmp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, uint32_t *from);
+int64_t icmp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, uint8_t *from);
 int32_t icmp_get(struct board *b, int32_t conn, uint32_t what);

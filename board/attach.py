@@ -1,0 +1,45 @@
+"""The door from a board to what stands around it.
+
+Imports run from lab to board, never back, but a user types ``b.eth0.wire()`` and ``b.console.open()``. These functions
+hand the board to the right part of lab, which is imported only when one of them is called; so a board boots without
+scapy, pyserial or anything else that lab needs.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from board.board import Board
+    from board.eth import EthernetPort
+
+
+def wire(port: EthernetPort, **options: Any) -> Any:
+    """A scapy socket on the host's end of the wire (lab/wire.py)."""
+    return import_module("lab.wire").WireSocket(port, **options)
+
+
+def tap(port: EthernetPort, name: str, **options: Any) -> Any:
+    """Connects the port to a TAP interface of the host (lab/tap.py)."""
+    return import_module("lab.tap").attach_tap(port, name, **options)
+
+
+def console(board: Board, **options: Any) -> Any:
+    """A pyserial object on the board's console (lab/console.py)."""
+    return import_module("lab.console").open_console(board, **options)
+
+
+def pty(board: Board, **options: Any) -> Any:
+    """A pseudo-terminal on the board's console (lab/pty.py)."""
+    return import_module("lab.pty").open_pty(board, **options)
+
+
+def stdio(board: Board, **options: Any) -> Any:
+    """The host's standard streams on the board's console (lab/stdio.py)."""
+    return import_module("lab.stdio").attach_stdio(board, **options)
+
+
+def capture(board: Board, path: str) -> Any:
+    """Writes the board's frames to a pcapng file (lab/capture.py)."""
+    return import_module("lab.capture").Capture(board, path)

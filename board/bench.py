@@ -1,0 +1,139 @@
+"""A test bench: one clock, the boards that share it, and the wires between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from board.wire import HostEnd, Switch
+from kernel.clock import NS, Clock
+from kernel.core import SITES, chooser_script, lib, set_ask
+from kernel.errors import BenchError
+
+if TYPE_CHECKING:
+    from board.board import Board
+
+HOST_IP = 0x0A000101  # 10.0.1.1, what NuttX's simulator has for a router
+SPIN_NS = 100_000  # live: how long to look for more input before sleeping
+_MODES = {"default": 0, "random": 1, "scripted": 2, "ask": 3}
+
+
+class Bench:
+    """Owns the time. ``seed`` decides every free choice that is set to random; the same seed makes the same run.
+
+    In lockstep (the default) time moves only inside :meth:`run` and the other calls that wait. With ``live`` it follows
+    the host's clock, and a run is not deterministic. ``watchdog``: seconds of host time after which code on a board that
+    never enters the kernel is stopped; 0: never. ``livelock``: kernel entries without time moving that end a run.
+    """
+
+    def __init__(self, seed: int = 0, *, live: bool = False, watchdog: float = 10.0, livelock: int = 1_000_000) -> None:
+        self.seed = seed
+        self.live = live
+        self.clock = Clock(seed, watchdog, livelock)
+        self.boards: list[Board] = []
+        self.switches: list[Switch] = []
+        self.on_close: list[Callable[[], None]] = []
+        self._ask: Any = None
+        if live:
+            self.clock.go_live(SPIN_NS)
+
+    # Time
+
+    @property
+    def now(self) -> float:
+        """Virtual time, s; a bench starts at 1.0."""
+        return self.clock.now_ns / NS
+
+    @property
+    def now_ns(self) -> int:
+        """Virtual time, ns, exact."""
+        return self.clock.now_ns
+
+    def run(self, seconds: float) -> None:
+        """Lets that much time pass."""
+        self.clock.run(self.clock.now_ns + round(seconds * NS))
+
+    def run_until(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
+        """Lets time pass until ``predicate()`` is true, looked at whenever time is about to move; says whether it became so.
+
+        ``timeout``: virtual seconds. Without one it ends when nothing can happen any more.
+        """
+        if predicate():
+            return True
+        until = None if timeout is None else self.clock.now_ns + round(timeout * NS)
+        return self.clock.run(until, look=predicate)
+
+    # What stands on the bench
+
+    def board(self, name: str = "", profile: str = "sim", config: str | None = None, **overrides: object) -> Board:
+        """Adds a board with a MAC and, unless configured otherwise, an address of its own: 10.0.1.2, 10.0.1.3, ..."""
+        from board.board import Board
+
+        return Board(profile, name=name or f"board{len(self.boards)}", bench=self, config=config, **overrides)
+
+    def switch(self, *boards: Board, name: str = "", mbps: int = 10000) -> Switch:
+        """Adds a switch, plugs in the boards and, so that packets can be sent and seen, the host's end of a wire."""
+        switch = Switch(self.clock, mbps, name or f"switch{len(self.switches)}")
+        self.switches.append(switch)
+        host = self.host_end(f"nl{len(self.switches) - 1}" if len(self.switches) > 1 else "nl0")
+        switch.connect(host)
+        for board in boards:
+            board.eth0.mac_model.unplug()
+            switch.connect(board.eth0.mac_model)
+            board.eth0.switch, board.eth0.host = switch, host
+        return switch
+
+    def host_end(self, name: str, answers_echo: bool = False) -> HostEnd:
+        """A new host's end of a wire: 10.0.1.1 with a MAC of its own, answering ARP and, if asked to, pings."""
+        mac = bytes((0x02, 0x6E, 0x6C, 0, 0, len(self.boards) & 0xFF))
+        return HostEnd(self.clock, mac, HOST_IP, name=name, echo=answers_echo)
+
+    # Choices
+
+    def choices(self, site: str, mode: str = "random", script: list[int] | None = None) -> None:
+        """How the free choices at a site are made: default (always 0), random (by the seed), scripted, or ask.
+
+        Sites: eqprio, irq.jitter, alloc.fail, wire.drop, wire.dup, wire.reorder, wire.delay, wire.corrupt, port, ipid, seq.
+        """
+        if site not in SITES:
+            raise ValueError(f"no choice site {site!r}; there is {', '.join(SITES)}")
+        if mode not in _MODES:
+            raise ValueError(f"no mode {mode!r}; there is {', '.join(_MODES)}")
+        chooser_script(self.clock.bench, SITES.index(site), _MODES[mode], script or [])
+        if site == "eqprio":
+            for board in self.boards:
+                board.kernel.explore_ties(mode != "default")
+
+    def ask(self, answer: Callable[[str, int, int], int] | None) -> None:
+        """Who answers the sites in ask mode: ``answer(site, name, n)`` returns 0..n-1."""
+        self._ask = set_ask(
+            self.clock.bench,
+            None if answer is None else lambda s, name, n: answer(SITES[s] if s < len(SITES) else f"user{s}", name, n),
+        )
+
+    def explore_frames(self, on: bool = True) -> None:
+        """Loops in C stop after each frame and work item, so that more schedules can be reached."""
+        lib.bench_set_one_frame(self.clock.bench, on)
+
+    # End
+
+    def close(self) -> None:
+        """Ends all boards and frees everything. Idempotent."""
+        if self.clock.closed:
+            return
+        if self.clock.running:
+            raise BenchError("a bench cannot be closed by code that runs on it")
+        for call in reversed(self.on_close):
+            call()
+        self.on_close.clear()
+        for board in reversed(self.boards):
+            board.power_off()
+        self.boards.clear()
+        self.clock.close()
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()

@@ -1,0 +1,224 @@
+"""A board: hardware, drivers and kernel put together and booted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from board import attach
+from board.bench import Bench
+from board.config import Config
+from board.eth import EthernetPort
+from board.mac import Mac
+from board.profile import hardware
+from board.uart import Uart
+from drivers.ethernet import EthernetDriver
+from drivers.loopback import LoopbackDriver
+from drivers.serial import SerialDriver
+from kernel.core import COSTS
+from kernel.errors import BenchError
+from kernel.inet import inet_ntoa
+from kernel.kernel import Kernel
+from kernel.nsh import nsh_main, run_command
+from kernel.task import Task
+
+IRQ_ETH, IRQ_UART = 4, 5
+BOOT_LIMIT = 30.0  # virtual seconds
+
+
+class ConsolePort:
+    """The board's serial console as the bench sees it."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def open(self, **options: Any) -> Any:
+        """A pyserial object, in this process; its timeouts are virtual seconds."""
+        return attach.console(self._board, **options)
+
+    def pty(self, **options: Any) -> Any:
+        """A pseudo-terminal that any terminal program opens. Live benches only."""
+        return attach.pty(self._board, **options)
+
+    def stdio(self, **options: Any) -> Any:
+        """This process's standard input and output. Live benches only."""
+        return attach.stdio(self._board, **options)
+
+
+class Board:
+    """One board, on a bench of its own unless ``bench`` is given.
+
+    ``profile``: sim, stm32f7, smp4, or the path of a NuttX .config; ``config``: such a path, with the profile's hardware.
+    Keywords are Kconfig options without CONFIG_. Nothing runs before the first call that makes time pass.
+    """
+
+    def __init__(
+        self,
+        profile: str = "sim",
+        *,
+        name: str = "board",
+        seed: int = 0,
+        live: bool = False,
+        watchdog: float = 10.0,
+        bench: Bench | None = None,
+        config: str | None = None,
+        **overrides: object,
+    ) -> None:
+        self.config = Config(profile, config=config, **overrides)
+        self._own_bench = bench is None
+        self.bench = bench if bench is not None else Bench(seed, live=live, watchdog=watchdog)
+        self.name = name
+        self.number = len(self.bench.boards)
+        self.hardware = hardware(self.config)
+        self._log: list[str] = []  # reports of earlier boots
+        self.kernel = self._make_kernel()
+        hw = self.hardware
+        mac = bytes((0x02, 0x6E, 0x6C, 0, 1, self.number + 1))
+        model = Mac(
+            self.bench.clock, self.kernel.board, mac, irq=IRQ_ETH, rx_ring=hw.rx_ring, tx_ring=hw.tx_ring, mbps=hw.link_mbps
+        )
+        self.eth0 = EthernetPort(self, model)
+        self.uart = Uart(self.bench.clock, self.kernel.board, irq=IRQ_UART, baud=hw.uart_baud, fifo=hw.uart_fifo)
+        self.console = ConsolePort(self)
+        host = self.bench.host_end("nl0" if self.number == 0 else f"nl0.{self.name}")
+        host.plug(model)
+        self.eth0.host = host
+        self.bench.boards.append(self)
+        self._bring_up()
+
+    def _make_kernel(self, board: Any = None) -> Kernel:
+        hw = self.hardware
+        return Kernel(
+            self.bench.clock,
+            self.config,
+            name=self.name,
+            ncpus=hw.ncpus,
+            ram=hw.ram_size,
+            costs=dict(zip(COSTS, hw.cost_ps, strict=True)),
+            board=board,
+        )
+
+    def _bring_up(self) -> None:
+        """Drivers in the order of NuttX's board bring-up, then the init task."""
+        kernel = self.kernel
+        kernel.console = SerialDriver(kernel, self.uart)
+        self.eth0.driver = EthernetDriver(kernel, self.eth0.mac_model, "eth0")
+        eth0 = kernel.net.register(self.eth0.driver)
+        kernel.net.register(LoopbackDriver(kernel))
+        eth0.ipaddr = inet_ntoa(self.config.number("NETINIT_IPADDR") + self.number)
+        eth0.netmask = inet_ntoa(self.config.number("NETINIT_NETMASK"))
+        eth0.draddr = inet_ntoa(self.config.number("NETINIT_DRIPADDR"))
+        kernel.on_reboot = self._reboot_from_inside
+        kernel.on_poweroff = self._poweroff_from_inside
+        task = kernel.tasks.create(
+            nsh_main, "nsh_main", self.config.number("INIT_PRIORITY"), stack=self.config.number("INIT_STACKSIZE"), service=True
+        )
+        task.stdin = task.stdout = kernel.console
+
+    # Time
+
+    @property
+    def now(self) -> float:
+        """Virtual time, s."""
+        return self.bench.now
+
+    @property
+    def now_ns(self) -> int:
+        """Virtual time, ns, exact."""
+        return self.bench.now_ns
+
+    def boot(self) -> None:
+        """Lets time pass until the board has brought its network up. Raises BenchError if it never does."""
+        if not self.kernel.booted and not self.bench.run_until(lambda: self.kernel.booted, BOOT_LIMIT):
+            raise BenchError(f"{self.name} did not boot within {BOOT_LIMIT} s: {self._why()}")
+
+    def _why(self) -> str:
+        return "; ".join(self.kernel.reports) or "its init task has not reached the shell"
+
+    def run(self, seconds: float) -> None:
+        """Lets that much time pass on the whole bench."""
+        self.bench.run(seconds)
+
+    def run_until(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
+        """See :meth:`board.bench.Bench.run_until`."""
+        return self.bench.run_until(predicate, timeout)
+
+    # Programs and the shell
+
+    def spawn(
+        self,
+        app: Callable[[Any], Any],
+        name: str = "app",
+        priority: int = 100,
+        *,
+        stack: int = 2048,
+        args: tuple[str, ...] = (),
+    ) -> Task:
+        """Starts a task on the board: ``app(sys)`` runs when time passes. ``priority``: 1..255."""
+        task = self.kernel.tasks.create(app, name, priority, stack=stack, args=args, start=False)
+        task.stdout = self.kernel.console
+        self.kernel.tasks.start(task)
+        return task
+
+    def nsh(self, command: str, timeout: float = 60.0) -> str:
+        """Runs one shell command and returns what it printed, with plain line ends. ``timeout``: virtual seconds.
+
+        Raises TimeoutError, with what was printed so far, if it does not end in time.
+        """
+        self.boot()
+        job = run_command(self.kernel, command)
+        if not self.bench.run_until(lambda: job.done, timeout):
+            job.abandon()
+            raise TimeoutError(f"nsh: {command!r} did not end within {timeout} virtual seconds; so far:\n{job.text}")
+        return job.text
+
+    @property
+    def reports(self) -> list[str]:
+        """What went wrong on the board, oldest first: tasks that died, panics, locks left held."""
+        return self._log + self.kernel.reports
+
+    def capture(self, path: str) -> Any:
+        """Writes every frame of eth0 to a pcapng file from now on, until the bench closes."""
+        return attach.capture(self, path)
+
+    # Power
+
+    def reset(self) -> None:
+        """The reset button: the kernel starts anew, the hardware and who is attached to it stay. Time does not pass."""
+        if self.bench.clock.running:
+            raise BenchError(f"{self.name}: reset() is the host's; code on the board calls reboot")
+        self._restart()
+
+    def _restart(self) -> None:
+        self._log += self.kernel.reports
+        self.kernel.shut_down()
+        self.kernel = self._make_kernel(self.kernel.board)
+        self.eth0.mac_model.reset()
+        self.uart.reset()
+        self._bring_up()
+
+    def _reboot_from_inside(self) -> None:
+        self.bench.clock.later(self._restart)
+        self.kernel.halt()
+
+    def _poweroff_from_inside(self) -> None:
+        self.bench.clock.later(self.kernel.shut_down)
+        self.kernel.halt()
+
+    def power_off(self) -> None:
+        """Ends the kernel and frees the board. Idempotent."""
+        self.kernel.close()
+
+    def close(self) -> None:
+        """Ends the board, and its bench if that is its own. Idempotent."""
+        if self._own_bench:
+            self.bench.close()
+        else:
+            self.power_off()
+
+    def __enter__(self) -> Board:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()

@@ -1,0 +1,21 @@
+"""What the kernel needs of a console; drivers/serial.py is one."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Console(Protocol):
+    """A terminal line that a task reads and everybody writes."""
+
+    def read(self, n: int) -> bytes:
+        """Up to n bytes, waiting for the first; b"" at the end. Raises InterruptedError when a signal came."""
+        ...
+
+    def write(self, data: bytes) -> object:
+        """Writes all of it, waiting while the transmit buffer is full."""
+        ...
+
+    def set_foreground(self, pid: int | None) -> None:
+        """Ctrl-C sends SIGINT to that task; None: it is an ordinary character."""
+        ...

@@ -1,0 +1,307 @@
+"""The network of a board: its devices, their addresses, the routes between them, and what was counted.
+
+The protocols are C (csrc/net.h); here is what makes and names them. A driver registers itself; from then on the stack
+calls its txavail() when there is something to send, and the shell and the profile configure the device by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from errno import EINVAL, ENODEV
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from kernel.core import ACT_BASE, check, lib, numbers, take_bytes
+from kernel.inet import ether_ntoa, inet_addr, inet_ntoa
+from kernel.sync import Mutex
+
+if TYPE_CHECKING:
+    from kernel.kernel import Kernel
+
+IFF_UP: int = lib.IFF_UP
+IFF_RUNNING: int = lib.IFF_RUNNING
+IFF_LOOPBACK: int = lib.IFF_LOOPBACK
+IFF_NOARP: int = lib.IFF_NOARP
+NROUTES = 8
+
+OPTIONS: dict[str, tuple[int, int]] = {
+    "NET_UDP_PREALLOC_CONNS": (lib.NETCFG_UDP_PREALLOC_CONNS, 8),
+    "NET_ICMP_PREALLOC_CONNS": (lib.NETCFG_ICMP_PREALLOC_CONNS, 4),
+    "NET_ARPTAB_SIZE": (lib.NETCFG_ARPTAB_SIZE, 16),
+    "NET_UDP_NWRBCHAINS": (lib.NETCFG_UDP_NWRBCHAINS, 8),
+    "NET_UDP_ALLOC_WRBCHAINS": (lib.NETCFG_UDP_ALLOC_WRBCHAINS, 1),
+    "NET_ARP_MAXAGE": (lib.NETCFG_ARP_MAXAGE, 120),
+    "NET_ARP_MAXAGE_UNREACHABLE": (lib.NETCFG_ARP_MAXAGE_UNREACHABLE, 1),
+    "NET_ARP_IPIN": (lib.NETCFG_ARP_IPIN, 0),
+    "NET_ARP_SEND": (lib.NETCFG_ARP_SEND, 1),
+    "NET_ARP_GRATUITOUS": (lib.NETCFG_ARP_GRATUITOUS, 0),
+    "NET_RECV_BUFSIZE": (lib.NETCFG_RECV_BUFSIZE, 0),
+    "NET_SEND_BUFSIZE": (lib.NETCFG_SEND_BUFSIZE, 0),
+    "NET_RECV_PACK": (lib.NETCFG_RECV_PACK, 1),
+    "NET_UDP_WRITE_BUFFERS": (lib.NETCFG_UDP_WRITE_BUFFERS, 0),
+    "NET_UDP_CHECKSUMS": (lib.NETCFG_UDP_CHECKSUMS, 1),
+    "NET_BROADCAST": (lib.NETCFG_BROADCAST, 0),
+    "NET_ICMP": (lib.NETCFG_ICMP, 1),
+    "NET_DEFAULT_MIN_PORT": (lib.NETCFG_DEFAULT_MIN_PORT, 4096),
+    "NET_DEFAULT_MAX_PORT": (lib.NETCFG_DEFAULT_MAX_PORT, 32000),
+}
+"""Kconfig names: the core's number of the option, and its value where a configuration does not have it."""
+
+
+class NetDriver(Protocol):
+    """What a network driver is to the stack. ``index`` names its device in the core; calls return 0 or -errno."""
+
+    index: int
+    name: str
+    lock: Mutex | None
+
+    def ifup(self) -> int: ...
+    def ifdown(self) -> int: ...
+    def txavail(self) -> int: ...
+
+
+class NetdevStats(NamedTuple):
+    """Counters of a device (struct netdev_stats): NuttX's, then four that only a diagnosis shows."""
+
+    rx_packets: int
+    rx_fragments: int
+    rx_errors: int
+    rx_bytes: int
+    rx_ipv4: int
+    rx_ipv6: int
+    rx_arp: int
+    rx_dropped: int
+    tx_packets: int
+    tx_done: int
+    tx_errors: int
+    tx_timeouts: int
+    tx_bytes: int
+    errors: int
+    rx_noiob: int
+    """frames lost because the IOB pool was empty; NuttX counts them nowhere"""
+    tx_noroom: int
+    """replies lost because the transmit ring was full"""
+    tx_noarp: int
+    """packets lost because the address of their next hop was not known"""
+    tx_noiob: int
+    """requests and errors not sent because the IOB pool was empty"""
+
+
+class ProtoStats(NamedTuple):
+    """A column of /proc/net/stat. ``typeerr``: unknown protocol or type."""
+
+    recv: int
+    drop: int
+    chkerr: int
+    typeerr: int
+    sent: int
+
+
+class NetStats(NamedTuple):
+    """All of /proc/net/stat."""
+
+    ipv4: ProtoStats
+    ipv6: ProtoStats
+    tcp: ProtoStats
+    udp: ProtoStats
+    icmp: ProtoStats
+    vhlerr: int
+    fragerr: int
+    ipv6_vhlerr: int
+    tcp_ackerr: int
+    tcp_syndrop: int
+    tcp_rst: int
+    tcp_synrst: int
+    tcp_rexmit: int
+
+
+class Route(NamedTuple):
+    """A route besides those that the devices' own networks are. Addresses as text."""
+
+    target: str
+    netmask: str
+    router: str
+
+
+class NetDevice:
+    """A registered device (struct net_driver_s), as ifconfig sees it. Addresses are text."""
+
+    def __init__(self, kernel: Kernel, driver: NetDriver) -> None:
+        self._kernel = kernel
+        self._board = kernel.board
+        self.driver = driver
+        self.index = driver.index
+        self.name = driver.name
+
+    def _get(self, field: int) -> int:
+        return check(lib.netdev_get(self._board, self.index, field), self.name)
+
+    def _set(self, field: int, value: int) -> None:
+        r = lib.netdev_set(self._board, self.index, field, value)
+        if r >= ACT_BASE:
+            r = self._kernel.clock.follow(r)
+        check(r, f"{self.name}: cannot set this to {value}")
+
+    @property
+    def ipaddr(self) -> str:
+        """Its address; 0.0.0.0 if it has none."""
+        return inet_ntoa(self._get(lib.NETDEV_IPADDR))
+
+    @ipaddr.setter
+    def ipaddr(self, addr: str) -> None:
+        self._set(lib.NETDEV_IPADDR, inet_addr(addr))
+
+    @property
+    def draddr(self) -> str:
+        """Default router."""
+        return inet_ntoa(self._get(lib.NETDEV_DRADDR))
+
+    @draddr.setter
+    def draddr(self, addr: str) -> None:
+        self._set(lib.NETDEV_DRADDR, inet_addr(addr))
+
+    @property
+    def netmask(self) -> str:
+        """Network mask."""
+        return inet_ntoa(self._get(lib.NETDEV_NETMASK))
+
+    @netmask.setter
+    def netmask(self, addr: str) -> None:
+        mask = inet_addr(addr)
+        hosts = mask ^ 0xFFFFFFFF
+        if hosts & (hosts + 1):
+            raise OSError(EINVAL, f"{self.name}: {addr} is not a network mask: its ones have to come first")
+        self._set(lib.NETDEV_NETMASK, mask)
+
+    @property
+    def mtu(self) -> int:
+        """Longest IP packet, bytes."""
+        return self._get(lib.NETDEV_MTU)
+
+    @mtu.setter
+    def mtu(self, mtu: int) -> None:
+        self._set(lib.NETDEV_MTU, mtu)
+
+    @property
+    def noarp(self) -> bool:
+        """Whether it neither asks nor answers (ifconfig -arp)."""
+        return bool(self.flags & IFF_NOARP)
+
+    @noarp.setter
+    def noarp(self, noarp: bool) -> None:
+        self._set(lib.NETDEV_NOARP, noarp)
+
+    @property
+    def mac(self) -> bytes:
+        """Ethernet address, six bytes."""
+        return take_bytes(lib.netdev_mac, self._board, self.index, limit=6)
+
+    @mac.setter
+    def mac(self, mac: bytes) -> None:
+        check(lib.netdev_setmac(self._board, self.index, mac, len(mac)), f"{self.name}: address {ether_ntoa(mac)}")
+
+    @property
+    def flags(self) -> int:
+        """IFF_UP, IFF_RUNNING, IFF_LOOPBACK, IFF_NOARP."""
+        return self._get(lib.NETDEV_FLAGS)
+
+    @property
+    def state(self) -> str:
+        """RUNNING (there is a carrier), UP or DOWN, as ifconfig prints it."""
+        flags = self.flags
+        return "RUNNING" if flags & IFF_RUNNING else "UP" if flags & IFF_UP else "DOWN"
+
+    @property
+    def polltypes(self) -> int:
+        """What the stack still has to send on it (enum poll_type). Not 0 while the ring is idle: a lost poll."""
+        return self._get(lib.NETDEV_POLLTYPES)
+
+    @property
+    def stats(self) -> NetdevStats:
+        """Its counters now."""
+        return NetdevStats(*numbers(lib.netdev_statistics, self._board, self.index, n=len(NetdevStats._fields)))
+
+    def ifup(self) -> int:
+        """netdev_ifup(): 0 or what the driver says. For tasks."""
+        return self.driver.ifup()
+
+    def ifdown(self) -> int:
+        """netdev_ifdown()."""
+        return self.driver.ifdown()
+
+
+class Network:
+    """The network of one board, built as its configuration says. Raises OSError if the core refuses that."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._board = kernel.board
+        self.devices: dict[int, NetDevice] = {}
+        self._txavail: dict[int, Callable[[], int]] = {}
+        for name, (number, default) in OPTIONS.items():
+            value = int(kernel.options.get(name, default))
+            check(lib.net_config(kernel.board, number, value), f"{name}={value}")
+        self.arp_tries = int(kernel.options.get("ARP_SEND_MAXTRIES", 5))
+        self.arp_delay_ms = int(kernel.options.get("ARP_SEND_DELAYMSEC", 20))
+        self.config(lib.NETCFG_ARP_INPROGRESS, self.arp_tries * self.arp_delay_ms)
+        check(lib.net_initialize(kernel.board), "network: IOBs too small for headers, or ports reversed")
+        kernel.on_task_gone.append(lambda task: lib.udp_task_gone(kernel.board, task.pid))
+
+    def conn_lock(self, what: str) -> Mutex | None:
+        """The lock of a new connection: its own if locks are split, else None."""
+        return Mutex(self._kernel, what) if self._kernel.net_lock.split else None
+
+    def config(self, option: int, value: int) -> None:
+        """Changes an option of the core (enum net_option) while the board runs. Raises OSError (EINVAL)."""
+        check(lib.net_config(self._board, option, value), f"network option {option}={value}")
+
+    def register(self, driver: NetDriver) -> NetDevice:
+        """netdev_register(): the device can be configured, and its driver is told when there is something to send."""
+        device = NetDevice(self._kernel, driver)
+        self.devices[driver.index] = device
+        self._txavail[driver.index] = driver.txavail
+        return device
+
+    def device(self, name: str) -> NetDevice:
+        """By name (netdev_findbyname()). Raises OSError (ENODEV)."""
+        for device in self.devices.values():
+            if device.name == name:
+                return device
+        known = ", ".join(d.name for d in self.devices.values()) or "none"
+        raise OSError(ENODEV, f"no network device {name}; there is {known}")
+
+    def txavail(self) -> None:
+        """Tells the drivers that the stack has marked. For whoever made it queue something, under the lock."""
+        marked = lib.net_txavail(self._board)
+        while marked:
+            bit = marked & -marked
+            marked ^= bit
+            driver = self._txavail.get(bit.bit_length() - 1)
+            if driver is not None:
+                driver()
+
+    def device_for(self, addr: str) -> NetDevice | None:
+        """The device that leads to an address, None if there is none (netdev_findby_ripv4addr())."""
+        return self.devices.get(lib.netdev_findby_ripv4addr(self._board, inet_addr(addr)))
+
+    @property
+    def stats(self) -> NetStats:
+        """Protocol counters now."""
+        v = numbers(lib.net_statistics, self._board, n=33)
+        columns = [ProtoStats(*v[i : i + 5]) for i in range(0, 25, 5)]
+        return NetStats(*columns, *v[25:])
+
+    # Routes
+
+    def addroute(self, target: str, netmask: str, router: str) -> None:
+        """Raises OSError: EEXIST, ENOMEM (there is room for 8), EINVAL without a router."""
+        r = lib.route_add(self._board, inet_addr(target), inet_addr(netmask), inet_addr(router))
+        check(r, f"route to {target}")
+
+    def delroute(self, target: str, netmask: str) -> None:
+        """Raises OSError (ENOENT)."""
+        check(lib.route_del(self._board, inet_addr(target), inet_addr(netmask)), f"route to {target}")
+
+    def routes(self) -> list[Route]:
+        """All routes, as /proc/net/route/ipv4 lists them."""
+        rows = (numbers(lib.route_info, self._board, i, n=3) for i in range(NROUTES))
+        return [Route(*map(inet_ntoa, row)) for row in rows if row[2]]

@@ -1,0 +1,185 @@
+"""What a program on the board sees: the argument of every task function.
+
+Names are NuttX's and POSIX's; times are seconds unless the name says otherwise. Failures raise OSError with NuttX's errno
+numbers, which are Linux's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from kernel.core import ACT_BASE, SITES, check, lib
+from kernel.errors import TaskExit
+from kernel.iob import IobPool
+from kernel.netlock import NetLock
+from kernel.socket import AF_INET, SOCK_DGRAM, Socket
+from kernel.sync import Mutex, Semaphore, Watchdog
+from kernel.task import Task
+from kernel.wqueue import HPWORK, LPWORK, Work, work_cancel, work_cancel_sync
+
+if TYPE_CHECKING:
+    from kernel.kernel import Kernel
+
+NS = 1_000_000_000
+SIGTERM = 15
+SITE_USER = len(SITES)  # first choice site after the core's own
+
+
+class Sys:
+    """The system calls of one task."""
+
+    HPWORK = HPWORK
+    LPWORK = LPWORK
+
+    def __init__(self, kernel: Kernel, task: Task) -> None:
+        self.kernel = kernel
+        self.task = task
+
+    # Time
+
+    @property
+    def now(self) -> float:
+        """Virtual time, s."""
+        return self.kernel.clock.now_ns / NS
+
+    @property
+    def now_ns(self) -> int:
+        """Virtual time, ns."""
+        return self.kernel.clock.now_ns
+
+    @property
+    def ticks(self) -> int:
+        """clock_systime_ticks(): system ticks since boot."""
+        return self.kernel.ticks
+
+    def sleep(self, seconds: float) -> None:
+        """Sleeps at least that long: until tick now+N+1. Raises InterruptedError when a signal came."""
+        self._ticksleep(-(-round(seconds * NS) // self.kernel.tick_ns))
+
+    def usleep(self, usec: int) -> None:
+        """The same in microseconds."""
+        self._ticksleep(-(-usec * 1000 // self.kernel.tick_ns))
+
+    def _ticksleep(self, ticks: int) -> None:
+        check(self.kernel.ticksleep(ticks), "sleep")
+
+    def burn(self, usec: float) -> None:
+        """up_udelay(): computes for so long. Interrupts and more important tasks cut in."""
+        self.kernel.burn(round(usec * 1000))
+
+    def choose(self, name: int, n: int) -> int:
+        """A free choice of the program's own, 0..n-1, 0 by default: exploration and replay decide it."""
+        return self.kernel.choose(SITE_USER, name, n)
+
+    # Tasks and signals
+
+    def getpid(self) -> int:
+        """This task's pid."""
+        return self.task.pid
+
+    @property
+    def argv(self) -> list[str]:
+        """Its name and arguments."""
+        return [self.task.name, *self.task.args]
+
+    def spawn(
+        self, entry: Callable[[Any], Any], name: str = "task", priority: int = 100, args: tuple[str, ...] = (), stack: int = 2048
+    ) -> Task:
+        """task_create(): starts another task, with this one's standard streams."""
+        task = self.kernel.tasks.create(entry, name, priority, args=args, stack=stack, start=False)
+        task.stdin, task.stdout = self.task.stdin, self.task.stdout
+        self.kernel.tasks.start(task)
+        return task
+
+    def waitpid(self, task: Task) -> int:
+        """Waits until a task has ended; returns its status."""
+        return self.kernel.join(task)
+
+    def kill(self, pid: int, signo: int = SIGTERM) -> None:
+        """Sends a signal: it ends an interruptible wait of that task with EINTR; SIGKILL ends the task. Raises ESRCH."""
+        check(self.kernel.kill(pid, signo), f"kill({pid})")
+
+    def exit(self, status: int = 0) -> None:
+        """Ends this task."""
+        raise TaskExit(status)
+
+    def sched_yield(self) -> None:
+        """Lets equals go first."""
+        r = lib.sched_rotate(self.kernel.board, lib.board_current_cpu(self.kernel.board))
+        if r >= ACT_BASE:
+            self.kernel.clock.follow(r)
+
+    def sched_lock(self) -> None:
+        """No other task runs on this CPU until sched_unlock(), unless this one waits. Nests up to 127."""
+        check(lib.sched_lock(self.kernel.board), "sched_lock")
+
+    def sched_unlock(self) -> None:
+        """The reverse."""
+        r = lib.sched_unlock(self.kernel.board)
+        if r >= ACT_BASE:
+            self.kernel.clock.follow(r)
+
+    # Objects
+
+    def semaphore(self, count: int = 0) -> Semaphore:
+        """nxsem_init(): its calls return 0 or a negative errno."""
+        return Semaphore(self.kernel, count)
+
+    def mutex(self, name: str = "mutex") -> Mutex:
+        """nxrmutex_init(): re-entrant, usable in a ``with``."""
+        return Mutex(self.kernel, name)
+
+    def watchdog(self, call: Callable[[], None]) -> Watchdog:
+        """A wdog_s: ``call`` runs in the timer interrupt."""
+        return Watchdog(self.kernel, call)
+
+    def work(self, name: str = "work") -> Work:
+        """A work_s."""
+        return Work(self.kernel, name)
+
+    def work_queue(self, qid: int, work: Work, worker: Callable[[Any], None] | None, arg: Any = None, delay: int = 0) -> int:
+        """work_queue(): ``worker(arg)`` on HPWORK or LPWORK after ``delay`` ticks. 0 or -EINVAL."""
+        return self.kernel.work_queue(qid, work, worker, arg, delay)
+
+    def work_cancel(self, work: Work) -> int:
+        """work_cancel(): 0 whether it was queued or not."""
+        return work_cancel(work)
+
+    def work_cancel_sync(self, work: Work) -> int:
+        """work_cancel_sync(): also waits for a callback that is running."""
+        return work_cancel_sync(work)
+
+    @property
+    def iobs(self) -> IobPool:
+        """The I/O buffers."""
+        return self.kernel.iobs
+
+    @property
+    def net_lock(self) -> NetLock:
+        """The network lock, usable in a ``with``."""
+        return self.kernel.net_lock
+
+    # Input and output
+
+    def socket(self, family: int = AF_INET, kind: int = SOCK_DGRAM, proto: int = 0) -> Socket:
+        """socket(): closed by itself when the task ends."""
+        return Socket(self.kernel, family, kind, proto)
+
+    def read(self, n: int = 1) -> bytes:
+        """Reads up to n bytes of standard input, waiting for the first; b"" at its end."""
+        return self.task.stdin.read(n) if self.task.stdin is not None else b""
+
+    def write(self, data: bytes | str) -> None:
+        """Writes to standard output; nowhere if the task has none."""
+        if self.task.stdout is not None:
+            self.task.stdout.write(data.encode() if isinstance(data, str) else data)
+
+    def print(self, *words: object, sep: str = " ", end: str = "\n") -> None:
+        """print() to standard output."""
+        self.write(sep.join(str(w) for w in words) + end)
+
+    def syslog(self, level: int, text: str) -> None:
+        """syslog(): levels 0 (EMERG) to 7 (DEBUG)."""
+        self.kernel.syslog.log(level, f"{self.task.name}: {text}")
+
