@@ -95,6 +95,7 @@ static bool believable(const struct netdev *dev, uint32_t ipaddr, const uint8_t 
 void arp_ipin(struct netdev *dev, uint32_t src, const uint8_t *mac)
 {
   struct arp_entry *e = arp_entry(dev, src);
+  if (dev->flags & IFF_NOARP) return;
   if (e && !e->permanent && memcmp(e->mac, mac, NET_ETHALEN) == 0 && !(mac[0] & 1))
     e->time = dev->board->bench->now;
   else if (believable(dev, src, mac))
@@ -242,6 +243,7 @@ int arp_request(struct board *b, int32_t dev, uint32_t ipaddr)
   free->dev = (uint8_t)dev;
   free->refs = 1;
   free->send = false;
+  free->wait.expected = 0;
   return (int)(free - b->net->arpreq) + 1;
 }
 
@@ -251,7 +253,7 @@ void arp_wake(struct netdev *dev, uint32_t ipaddr)
     {
       struct arp_req *r = &dev->board->net->arpreq[i];
       if (r->refs && r->dev == dev->index && (ipaddr == INADDR_ANY || r->ipaddr == ipaddr))
-        sem_wake_all(dev->board, &r->sem);
+        netwait_wake_all(dev->board, &r->wait);
     }
 }
 

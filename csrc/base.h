@@ -64,8 +64,8 @@ enum host_reason
 
 enum fault
 {
-  FAULT_LIVELOCK = 1,         /* too many kernel entries without time moving */
-  FAULT_CLOSED   = 2,         /* the bench is being closed: the caller has to unwind */
+  FAULT_LIVELOCK  = 1,        /* too many kernel entries without time moving */
+  FAULT_IRQ_STORM = 2,        /* the same, and it is a line that asks again and again: its number << 8 is added */
 };
 
 /* A task that has to die is resumed with this value instead of its answer. */

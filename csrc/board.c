@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "live.h"
 #include "net.h"
+#include "notifier.h"
 #include "wire.h"
 
 struct bench *bench_new(uint64_t seed, uint64_t livelock)
@@ -161,6 +162,7 @@ static void board_fini(struct board *b)
   if (n->running && n->running->board == b) n->running = NULL;
   drop_dirty(b);
   net_fini(b);
+  notifier_fini(b);
   iob_uninitialize(b);
   for (uint32_t i = 1; i < b->works.n; i++) free(b->works.slot[i]);
   for (uint32_t i = 1; i < b->wqs.n; i++) kwork_queue_free(b->wqs.slot[i]);

@@ -46,7 +46,6 @@ enum attn
 enum bench_attn
 {
   BENCH_INTERRUPT = 1,        /* Ctrl-C */
-  BENCH_CLOSING   = 2,        /* every primitive makes its caller unwind */
   BENCH_WAKE      = 4,        /* something the host waits for is there */
 };
 
@@ -138,6 +137,8 @@ struct board
   struct table      sems, mutexes, works, wqs, pywdogs;   /* what Python names by number */
   work_fn           work_c[WORK_NFUNCS];  /* C functions that work items may name */
 
+  struct notifier  *notifiers; /* see notifier.h */
+  int32_t           notifier_key;
   struct trace      trace;
   struct iob_pool   iob;
   struct net       *net;      /* protocols and devices, see net.h */

@@ -32,9 +32,14 @@ LIMITED_API = "0x030a0000"  # the stable ABI of Python 3.10
 CFFI_ONLY = ('"Python"', "...")
 
 
+def compiler_name() -> str:
+    """The compiler that setuptools will use, with its options."""
+    return os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
+
+
 def missing_tool() -> str | None:
     """What a build lacks on this machine and the command that fixes it, in one line; None if nothing."""
-    cc = os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
+    cc = compiler_name()
     command = shlex.split(cc)
     if shutil.which(command[0]) is None:
         return (
@@ -57,6 +62,12 @@ def missing_tool() -> str | None:
     return None
 
 
+def plain_fragments(directory: Path) -> list[str]:
+    """The names of the fragments that C can read too, sorted."""
+    texts = {path.name: path.read_text(encoding="utf-8") for path in directory.glob("*.h")}
+    return sorted(name for name, text in texts.items() if not any(mark in text for mark in CFFI_ONLY))
+
+
 def ffibuilder() -> FFI:
     """The cffi builder of kernel._core. Raises SystemExit with one line if a compiler or headers are missing."""
     problem = missing_tool()
@@ -66,13 +77,12 @@ def ffibuilder() -> FFI:
 
     sanitize = os.environ.get("NUTLOOP_SANITIZE") == "1"
     fragments = sorted((CSRC / "cdef").glob("*.h"))
-    texts = {path.name: path.read_text(encoding="utf-8") for path in fragments}
-    plain = [name for name, text in texts.items() if not any(mark in text for mark in CFFI_ONLY)]
     headers = sorted(path for path in CSRC.glob("*.h") if path.name != "prelude.h")
-    includes = ["prelude.h", *(path.name for path in headers), *(f"cdef/{name}" for name in plain)]
+    plain = [f"cdef/{name}" for name in plain_fragments(CSRC / "cdef")]
+    includes = ["prelude.h", *(path.name for path in headers), *plain]
 
     ffi = FFI()
-    ffi.cdef("\n".join(texts.values()))
+    ffi.cdef("\n".join(path.read_text(encoding="utf-8") for path in fragments))
     ffi.set_source(
         "kernel._core",
         "".join(f'#include "{name}"\n' for name in includes),

@@ -60,7 +60,7 @@ static bool due_before(struct bench *n, int64_t t)
 static bool pay_at_once(struct bench *n, int64_t *owed)
 {
   int64_t until = n->now + *owed / PS_PER_NS;
-  if (n->live || due_before(n, until)) return false;
+  if (n->live || n->check || n->attn || due_before(n, until)) return false;   /* the host may want a look before */
   time_to(n, until);
   *owed %= PS_PER_NS;
   return true;
@@ -134,6 +134,12 @@ static int64_t isr_run(struct bench *n, struct cpu *c)
 static int64_t isr_enter(struct bench *n, struct cpu *c, int32_t irq)
 {
   struct board *b = c->board;
+  if (++n->entries >= n->livelock)
+    {
+      n->entries = 0;
+      cpu_dirty(c);
+      return act_make(ACT_FAULT, b->id, FAULT_IRQ_STORM | irq << 8);
+    }
   pay_suspend(n, c);
   c->irq = irq;
   c->state = CPU_ISR;
@@ -167,6 +173,7 @@ static int64_t run(struct bench *n, struct cpu *c)
 {
   struct tcb *t = c->current;
   int32_t result = t->flags & TCB_KILLED ? RESULT_KILLED : t->result;
+  t->flags &= (uint8_t)~TCB_KILLED;        /* said once: what it does while it unwinds works as ever */
   c->attn = c->irqpend ? ATTN_IRQ : 0;
   n->running = c;
   if (n->owner == t->slot) return result;
@@ -175,12 +182,29 @@ static int64_t run(struct bench *n, struct cpu *c)
   return act_make(result ? ACT_RUNV : ACT_RUN, 0, (int32_t)t->slot);
 }
 
+static void ran_until_now(struct tcb *t)
+{
+  if (t->ran_since) t->cputime += t->board->bench->now - t->ran_since;
+  t->ran_since = 0;
+}
+
 static void go_idle(struct cpu *c)
 {
+  ran_until_now(c->current);
   c->current = c->idle;
-  c->idle->state = TSTATE_RUNNING;
   c->attn = 0;
   trace_put(c->board, TR_SWITCH, 0, c->id);
+}
+
+/* A task that slept on another CPU, still paying, was woken and runs here. */
+
+static void leave_cpu(struct tcb *t)
+{
+  struct cpu *c = t->cpu;
+  pay_suspend(c->board->bench, c);
+  go_idle(c);
+  c->attn = ATTN_RESCHED;
+  cpu_dirty(c);
 }
 
 static struct tcb *first_of(const struct cpu *c, int prio)
@@ -193,9 +217,9 @@ static struct tcb *first_of(const struct cpu *c, int prio)
 static void put_on(struct cpu *c, struct tcb *t)
 {
   struct tcb *was = c->current;
+  if (t->cpu && t->cpu != c && t->cpu->current == t) leave_cpu(t);
   task_unready(t);
-  if (was->state == TSTATE_RUNNING && was != c->idle) task_ready_first(was);
-  if (was->ran_since) was->cputime += c->board->bench->now - was->ran_since;
+  ran_until_now(was);
   t->state = TSTATE_RUNNING;
   t->cpu = c;
   t->ran_since = c->board->bench->now;
@@ -207,6 +231,7 @@ static void put_on(struct cpu *c, struct tcb *t)
       t->owed += (int64_t)c->board->cost[COST_SWITCH];
     }
   trace_put(c->board, TR_SWITCH, (uint32_t)t->pid, c->id);
+  if (was->state == TSTATE_RUNNING && was != t && was != c->idle) task_ready_first(was);
 }
 
 /* One CPU: interrupts first, then payment, then whoever should run. ACT_NONE: nothing to ask of Python. */
@@ -299,15 +324,15 @@ int32_t sched_ties(struct board *b, int32_t cpu)
   return n;
 }
 
-/* The caller's slice is over, or it yields: behind its equals. */
+/* The caller's slice is over, or it yields: behind its equals. -ESRCH: the CPU has no task. */
 
 int64_t sched_rotate(struct board *b, int32_t cpu)
 {
   struct cpu *c = &b->cpu[cpu];
   struct tcb *t = c->current;
-  if (t == c->idle || t->state != TSTATE_RUNNING || task_top(b, c) < t->prio || t->lockcount) return answer(b, 0);
+  if (t == c->idle || t->state != TSTATE_RUNNING) return answer(b, -ESRCH);
+  if (task_top(b, c) < t->prio || t->lockcount) return answer(b, 0);
   task_ready(t);
-  t->result = 0;
   cpu_resched(c);
   return answer(b, 0);
 }
@@ -316,7 +341,6 @@ int64_t bench_settle(struct board *b, int64_t result)
 {
   struct bench *n = b->bench;
   struct cpu *c = n->running;
-  if (n->attn & BENCH_CLOSING) return act_make(ACT_FAULT, b->id, FAULT_CLOSED);
   c->current->result = (int32_t)result;
   cpu_dirty(c);
   if (n->entries >= n->livelock)
@@ -382,7 +406,6 @@ int64_t bench_next(struct bench *n)
   n->running = NULL;
   for (;;)
     {
-      if (n->attn & BENCH_CLOSING) return act_make(ACT_FAULT, 0, FAULT_CLOSED);
       if (n->attn & BENCH_INTERRUPT)
         {
           n->attn &= ~(uint32_t)BENCH_INTERRUPT;
@@ -406,8 +429,8 @@ int64_t bench_next(struct bench *n)
           return to_host(n, HOST_CHECK);
         }
       struct event *ev = event_top(&n->heap);
+      if (n->live && (ev == NULL || (ev->time > n->now && ev->time > live_now(n)))) return act_make(ACT_POLL, 0, 0);
       if (ev == NULL || (quiescent(n) && !n->to_deadline)) return to_host(n, HOST_QUIESCENT);
-      if (n->live && ev->time > n->now && ev->time > live_now(n)) return act_make(ACT_POLL, 0, 0);
       if (++n->entries >= n->livelock)
         {
           n->entries = 0;

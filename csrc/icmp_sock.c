@@ -31,11 +31,11 @@ bool icmp_deliver(struct rxpkt *p, uint32_t id)
     {
       struct icmp_conn *c = &net->icmp[i];
       if (!c->used || c->dev != p->dev->index || c->id != id) continue;
-      if (c->rxsem.count < 0 && c->direct == NULL)
+      if (c->rx.expected && c->direct == NULL)
         {
           iob_set_owner(net->board, p->iob, icmp_owner(net, c));
           c->direct = p->iob;
-          nxsem_post_c(net->board, &c->rxsem);
+          netwait_wake(net->board, &c->rx);
           return true;
         }
       if (keep_copy(net, c, p->iob))
@@ -78,7 +78,7 @@ bool icmp_poll(struct netdev *dev)
       ipv4_header(net, iob_at(iob, 0), iob->io_pktlen, IP_PROTO_ICMP, dev->ipaddr, c->raddr, IP_TTL_DEFAULT);
       net->stats.icmp.sent++;
       c->state = ICMP_SENT;
-      sem_wake_all(b, &c->sndsem);
+      netwait_wake_all(b, &c->snd);
       ipv4_out(dev, iob, c->raddr);
       return true;
     }
@@ -94,7 +94,7 @@ void icmp_netdown(struct netdev *dev)
       if (!c->used || c->dev != dev->index) continue;
       if (c->state == ICMP_PENDING) c->state = ICMP_SENT;
       c->error = -ENETUNREACH;
-      sem_wake_all(dev->board, &c->sndsem);
-      sem_wake_all(dev->board, &c->rxsem);
+      netwait_wake_all(dev->board, &c->snd);
+      netwait_wake_all(dev->board, &c->rx);
     }
 }

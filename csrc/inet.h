@@ -138,9 +138,22 @@ static inline uint8_t *iob_at(struct iob_s *iob, uint32_t offset)   /* a byte of
   return iob->io_data + iob->io_offset + offset;
 }
 
-static inline void sem_wake_all(struct board *b, struct sem *s)
+static inline void netwait_wake(struct board *b, struct netwait *w)       /* one of those announced */
 {
-  while (s->count < 0) nxsem_post_c(b, s);
+  if (w->expected == 0) return;
+  w->expected--;
+  nxsem_post_c(b, &w->sem);
+}
+
+static inline void netwait_wake_all(struct board *b, struct netwait *w)
+{
+  while (w->expected) netwait_wake(b, w);
+}
+
+static inline int netwait_expect(struct netwait *w, int answer)           /* whoever gets this answer will wait */
+{
+  w->expected++;
+  return answer;
 }
 
 #endif

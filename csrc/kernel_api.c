@@ -330,7 +330,7 @@ int64_t wdog_start(struct board *b, int32_t h, int64_t delay)
 int64_t wdog_start_next(struct board *b, int32_t h, int64_t delay)
 {
   struct wdog *w = table_get(&b->pywdogs, h);
-  if (w == NULL || delay < 0) return -EINVAL;
+  if (w == NULL || delay < 1) return -EINVAL;
   return answer(b, wd_start_abstick(b, w, w->tick + delay));
 }
 

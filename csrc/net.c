@@ -69,8 +69,8 @@ static int udp_initialize(struct net *net)
       net->wrb_free = &net->wrb[i];
     }
   for (uint32_t i = 0; i < net->nudp; i++)
-    if (nxsem_init(b, &net->udp[i].rxsem, 0) < 0 || nxsem_init(b, &net->udp[i].sndsem, 0) < 0) return -ENOMEM;
-  return nxsem_init(b, &net->wrbsem, 0);
+    if (nxsem_init(b, &net->udp[i].rx.sem, 0) < 0 || nxsem_init(b, &net->udp[i].snd.sem, 0) < 0) return -ENOMEM;
+  return nxsem_init(b, &net->wrbwait.sem, 0);
 }
 
 static int icmp_initialize(struct net *net)
@@ -84,7 +84,7 @@ static int icmp_initialize(struct net *net)
     {
       struct icmp_conn *c = &net->icmp[i];
       c->sndbuf = net->icmp_bufs + (size_t)i * NET_MTU_MAX;
-      if (nxsem_init(b, &c->rxsem, 0) < 0 || nxsem_init(b, &c->sndsem, 0) < 0) return -ENOMEM;
+      if (nxsem_init(b, &c->rx.sem, 0) < 0 || nxsem_init(b, &c->snd.sem, 0) < 0) return -ENOMEM;
     }
   return 0;
 }
@@ -94,7 +94,7 @@ static int arp_initialize(struct net *net)
   net->arptab = calloc((size_t)net->cfg[NETCFG_ARPTAB_SIZE], sizeof *net->arptab);
   if (net->arptab == NULL) return -ENOMEM;
   for (uint32_t i = 0; i < NET_ARP_NREQS; i++)
-    if (nxsem_init(net->board, &net->arpreq[i].sem, 0) < 0) return -ENOMEM;
+    if (nxsem_init(net->board, &net->arpreq[i].wait.sem, 0) < 0) return -ENOMEM;
   return 0;
 }
 

@@ -36,13 +36,25 @@
 #define INADDR_LOOPBACK  0x7f000001u
 #define IN_MULTICAST(a)  (((a) >> 28) == 14)
 
+/* Where tasks wait for the network. A task announces itself by the very call that tells it to wait, while it still
+ * holds the lock: between giving that up and going to sleep somebody else may run, and its wake-up must not be lost.
+ * One that never came to sleep, or gave up, leaves a wake-up behind; everybody looks again after waking, so that does
+ * no harm.
+ */
+
+struct netwait
+{
+  struct sem sem;
+  int32_t    expected;        /* announced and not woken yet */
+};
+
 /* What a call that would have to sleep answers instead: below every errno. */
 
 enum net_wait
 {
   NET_WAIT_ARP  = -1001,      /* resolve the address (arp_request), then call again */
-  NET_WAIT_SND  = -1002,      /* wait on the connection's sndsem, then call again */
-  NET_WAIT_WRB  = -1003,      /* wait on wrbsem, then call again */
+  NET_WAIT_SND  = -1002,      /* wait where the connection's senders do (announced), then call again */
+  NET_WAIT_WRB  = -1003,      /* wait where those without a write buffer do (announced), then call again */
   NET_WAIT_IOB  = -1004,      /* get a throttled IOB, then call with its number */
   NET_WAIT_COPY = -20000,     /* and below: write buffer NET_WAIT_COPY - r needs an unthrottled IOB to go on */
 };
@@ -164,7 +176,7 @@ struct arp_req                /* senders that wait for one address */
   uint8_t    dev;
   bool       send;            /* devif_poll has a request to send for it */
   int32_t    refs;
-  struct sem sem;
+  struct netwait wait;
 };
 
 /* UDP */
@@ -212,8 +224,8 @@ struct udp_conn
   uint32_t  txsize;           /* bytes in the write queue */
   uint64_t  queued, sent;     /* datagrams: ever queued, ever taken by a driver or thrown away */
   uint64_t  drops;            /* datagrams for it that were lost */
-  struct sem rxsem;           /* readers sleep here */
-  struct sem sndsem;          /* senders: for SO_SNDBUF, or without write buffers for the driver */
+  struct netwait rx;          /* readers */
+  struct netwait snd;         /* senders: for SO_SNDBUF, or without write buffers for the driver */
   struct udp_conn *next, *prev;   /* active list, oldest first */
 };
 
@@ -233,7 +245,7 @@ struct icmp_conn
   uint32_t  raddr;
   uint32_t  sndlen;
   uint8_t  *sndbuf;           /* the request, until the device is polled for it */
-  struct sem rxsem, sndsem;
+  struct netwait rx, snd;
 };
 
 struct net_route { uint32_t target, netmask, router; };    /* netmask 0 and router 0: free */
@@ -260,7 +272,7 @@ struct net
   struct udp_conn *udp_turn;          /* polled next, so that one socket does not starve the others */
   struct udp_wrb  *wrb, *wrb_free;
   uint32_t         nwrb;
-  struct sem       wrbsem;            /* senders wait for a header here */
+  struct netwait   wrbwait;           /* senders that wait for a header */
 
   struct icmp_conn *icmp;
   uint32_t          nicmp;

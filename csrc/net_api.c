@@ -270,11 +270,11 @@ int32_t arp_try(struct board *b, int32_t req, int32_t asking)
   if (dev == NULL) return -EINVAL;
   int ret = arp_find(dev, r->ipaddr, NULL);
   if (ret == 0 || ret == -ENETUNREACH) return ret;
-  if (ret == -EINPROGRESS && !asking) return 2;
+  if (ret == -EINPROGRESS && !asking) return netwait_expect(&r->wait, 2);
   if (!asking) arp_update(dev, r->ipaddr, NULL, false);
   r->send = true;
   netdev_txnotify(dev, ARP_POLL);
-  return 1;
+  return netwait_expect(&r->wait, 1);
 }
 
 int32_t arp_known(struct board *b, int32_t req)
@@ -286,7 +286,7 @@ int32_t arp_known(struct board *b, int32_t req)
 int32_t arp_sem(struct board *b, int32_t req)
 {
   struct arp_req *r = arp_req(b, req);
-  return r ? (int32_t)r->sem.id : -EINVAL;
+  return r ? (int32_t)r->wait.sem.id : -EINVAL;
 }
 
 int32_t arp_end(struct board *b, int32_t req)

@@ -103,8 +103,12 @@ void mutex_boost(struct tcb *t)
 
 void mutex_unboost(struct tcb *t)
 {
-  uint8_t prio = t->base_prio;
-  for (struct mutex *m = t->held; m; m = m->held_next)
-    if (m->waiters.head && m->waiters.head->prio > prio) prio = m->waiters.head->prio;
-  task_setprio(t, prio);
+  while (t)
+    {
+      uint8_t prio = t->base_prio;
+      for (struct mutex *m = t->held; m; m = m->held_next)
+        if (m->waiters.head && m->waiters.head->prio > prio) prio = m->waiters.head->prio;
+      task_setprio(t, prio);
+      t = t->waitkind == WAIT_MUTEX ? ((struct mutex *)t->waitobj)->holder : NULL;
+    }
 }

@@ -32,9 +32,9 @@ int64_t udp_get(struct board *b, int32_t conn, uint32_t what)
           iob_copyout(len, c->readahead, sizeof len, 0);
           return get16(len);
         }
-      case SOCK_RXSEM:   return c->rxsem.id;
-      case SOCK_SNDSEM:  return c->sndsem.id;
-      case SOCK_WRBSEM:  return b->net->wrbsem.id;
+      case SOCK_RXSEM:   return c->rx.sem.id;
+      case SOCK_SNDSEM:  return c->snd.sem.id;
+      case SOCK_WRBSEM:  return b->net->wrbwait.sem.id;
       default:           return -EINVAL;
     }
 }
@@ -65,6 +65,16 @@ int32_t udp_set(struct board *b, int32_t conn, uint32_t what, int64_t value)
     }
 }
 
+/* Without write buffers: 0 once drivers have taken everything that was queued up to `queued`, else -EAGAIN: the caller
+ * will wait where senders do. */
+
+int32_t udp_sent(struct board *b, int32_t conn, int64_t queued)
+{
+  struct udp_conn *c = udp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  return (int64_t)c->sent >= queued ? 0 : netwait_expect(&c->snd, -EAGAIN);
+}
+
 /* The sockets in the order they were made: how many numbers were stored. */
 
 int32_t udp_list(struct board *b, int32_t *out, int32_t n)
@@ -91,8 +101,8 @@ int32_t icmp_socket(struct board *b)
     {
       struct icmp_conn *c = &net->icmp[i];
       if (c->used) continue;
-      struct sem rxsem = c->rxsem, sndsem = c->sndsem;
-      *c = (struct icmp_conn){ .used = true, .sndbuf = c->sndbuf, .rxsem = rxsem, .sndsem = sndsem };
+      struct netwait rx = { .sem = c->rx.sem }, snd = { .sem = c->snd.sem };
+      *c = (struct icmp_conn){ .used = true, .sndbuf = c->sndbuf, .rx = rx, .snd = snd };
       return (int32_t)i;
     }
   return -ENOMEM;
@@ -117,12 +127,12 @@ int64_t icmp_close(struct board *b, int32_t conn)
   if (c == NULL) return -EBADF;
   icmp_flush(b, c);
   c->used = false;
-  sem_wake_all(b, &c->rxsem);
-  sem_wake_all(b, &c->sndsem);
+  netwait_wake_all(b, &c->rx);
+  netwait_wake_all(b, &c->snd);
   return answer(b, 0);
 }
 
-/* Leaves a message, ICMP header and data, to be polled for. The caller then sleeps on the socket's sndsem until
+/* Leaves a message, ICMP header and data, to be polled for. The caller then waits where its senders do until
  * icmp_sent() says what became of it. Only echo requests get replies delivered.
  */
 
@@ -136,7 +146,7 @@ int64_t icmp_sendto(struct board *b, int32_t conn, const uint8_t *data, uint32_t
   struct netdev *dev = netdev_foraddr(b, raddr);
   if (dev == NULL) return -ENETUNREACH;
   if (len + IPv4_HDRLEN > dev->mtu) return -EINVAL;
-  if (c->state == ICMP_PENDING) return NET_WAIT_SND;
+  if (c->state == ICMP_PENDING) return netwait_expect(&c->snd, NET_WAIT_SND);
 
   bool echo = data[0] == ICMP_ECHO_REQUEST;
   uint32_t id = get16(data + 4);
@@ -159,21 +169,23 @@ int64_t icmp_sendto(struct board *b, int32_t conn, const uint8_t *data, uint32_t
   return answer(b, (int32_t)len);
 }
 
-/* -EAGAIN: not yet; 0: a device took it; -ENETUNREACH: the device went down. `give_up`: it is not to be sent. */
+/* -EAGAIN: not yet, the caller will wait; 0: a device took it; -ENETUNREACH: the device went down. `give_up`: it is not
+ * to be sent any more. */
 
 int32_t icmp_sent(struct board *b, int32_t conn, int32_t give_up)
 {
   struct icmp_conn *c = icmp_find(b, conn);
   if (c == NULL) return -EBADF;
   int32_t result = c->error ? c->error : c->state == ICMP_PENDING ? -EAGAIN : 0;
+  if (result == -EAGAIN && !give_up) return netwait_expect(&c->snd, result);
   if (result == 0 || give_up) c->state = ICMP_IDLE;
-  if (result != 0 && (give_up || result != -EAGAIN)) icmp_flush(b, c);
+  if (result != 0) icmp_flush(b, c);
   return result;
 }
 
 /* One ICMP message, without its IP header; from: the sender's address, a native 32-bit word. */
 
-int64_t icmp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, uint8_t *from)
+int64_t icmp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, uint32_t flags, uint8_t *from)
 {
   struct icmp_conn *c = icmp_find(b, conn);
   if (c == NULL) return -EBADF;
@@ -185,7 +197,8 @@ int64_t icmp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len,
     }
   if (c->dev == 0) return -EPROTO;              /* nothing was asked */
   struct iob_s *iob = iob_peek_queue(&c->readahead);
-  if (iob == NULL && c->direct == NULL) return answer(b, -EAGAIN);
+  if (iob == NULL && c->direct == NULL)
+    return answer(b, flags & MSG_DONTWAIT ? -EAGAIN : netwait_expect(&c->rx, -EAGAIN));
   if (iob)
     iob_remove_queue(b, &c->readahead);
   else
@@ -209,8 +222,8 @@ int32_t icmp_get(struct board *b, int32_t conn, uint32_t what)
   if (c == NULL) return -EBADF;
   switch (what)
     {
-      case SOCK_RXSEM:   return (int32_t)c->rxsem.id;
-      case SOCK_SNDSEM:  return (int32_t)c->sndsem.id;
+      case SOCK_RXSEM:   return (int32_t)c->rx.sem.id;
+      case SOCK_SNDSEM:  return (int32_t)c->snd.sem.id;
       case SOCK_BOUNDIF: return c->dev;
       default:           return -EINVAL;
     }

@@ -55,6 +55,7 @@ void task_ready(struct tcb *t)
 void task_ready_first(struct tcb *t)
 {
   ready_insert(t, true);
+  place(t);                 /* another CPU may do something less important */
 }
 
 void task_unready(struct tcb *t)

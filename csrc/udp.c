@@ -126,7 +126,7 @@ static void deliver(struct udp_conn *c, struct rxpkt *p)
   memset(meta + 12, 0, 8);
   udp_append(net, c, iob);
   trace_put(b, TR_UDP_IN, udp_number(net, c), len);
-  if (c->rxsem.count < 0) nxsem_post_c(b, &c->rxsem);
+  netwait_wake(b, &c->rx);
 }
 
 /* A datagram to everybody goes to every socket of that port; all but the last get a copy, if there are buffers. */
@@ -198,7 +198,7 @@ void udp_error(struct netdev *dev, uint32_t laddr, uint16_t lport, uint32_t radd
       if (!(c->flags & SF_CONNECTED) || c->lport != lport || c->raddr != raddr || c->rport != rport) continue;
       if (c->laddr != INADDR_ANY && c->laddr != laddr) continue;
       c->error = error;
-      sem_wake_all(b, &c->rxsem);
+      netwait_wake_all(b, &c->rx);
     }
 }
 
@@ -211,7 +211,7 @@ void udp_netdown(struct netdev *dev)
     {
       udp_write_discard(net, c, dev->index);
       if (c->laddr == INADDR_ANY || c->laddr != dev->ipaddr) continue;
-      if (c->rxsem.count < 0) c->error = ENETUNREACH;
-      sem_wake_all(net->board, &c->rxsem);
+      if (c->rx.expected) c->error = ENETUNREACH;
+      netwait_wake_all(net->board, &c->rx);
     }
 }

@@ -38,8 +38,8 @@ int32_t udp_socket(struct board *b)
   struct udp_conn *c = net->udp;
   while (c < net->udp + net->nudp && c->flags) c++;
   if (c == net->udp + net->nudp) return -ENOMEM;
-  struct sem rxsem = c->rxsem, sndsem = c->sndsem;
-  *c = (struct udp_conn){ .flags = SF_INITD, .rxsem = rxsem, .sndsem = sndsem, .ttl = IP_TTL_DEFAULT };
+  struct netwait rx = { .sem = c->rx.sem }, snd = { .sem = c->snd.sem };
+  *c = (struct udp_conn){ .flags = SF_INITD, .rx = rx, .snd = snd, .ttl = IP_TTL_DEFAULT };
   c->rcvbufs = (uint32_t)net->cfg[NETCFG_RECV_BUFSIZE];
   c->sndbufs = (uint32_t)net->cfg[NETCFG_SEND_BUFSIZE];
   c->prev = net->udp_tail;
@@ -71,8 +71,8 @@ int64_t udp_close(struct board *b, int32_t conn)
   *(c->next ? &c->next->prev : &net->udp_tail) = c->prev;
   c->flags = 0;
   c->lport = 0;
-  sem_wake_all(b, &c->rxsem);
-  sem_wake_all(b, &c->sndsem);
+  netwait_wake_all(b, &c->rx);
+  netwait_wake_all(b, &c->snd);
   return answer(b, 0);
 }
 
@@ -124,8 +124,9 @@ int64_t udp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, 
   struct iob_s *iob = c->readahead;
   if (iob == NULL)
     {
-      int64_t error = c->error ? -c->error : -EAGAIN;
+      int error = c->error ? -c->error : -EAGAIN;
       c->error = 0;
+      if (error == -EAGAIN && !(flags & MSG_DONTWAIT)) netwait_expect(&c->rx, error);
       return answer(b, error);
     }
   uint8_t meta[UDP_METALEN];

@@ -20,7 +20,7 @@ void udp_wrb_release(struct net *net, struct udp_wrb *w)
   w->iob = NULL;
   w->next = net->wrb_free;
   net->wrb_free = w;
-  if (net->wrbsem.count < 0) nxsem_post_c(net->board, &net->wrbsem);
+  netwait_wake(net->board, &net->wrbwait);
 }
 
 /* Out of the write queue, sent or thrown away: senders of this socket look again. */
@@ -29,7 +29,7 @@ static void dequeued(struct net *net, struct udp_conn *c, struct udp_wrb *w)
 {
   c->txsize -= w->iob->io_pktlen;
   c->sent++;
-  sem_wake_all(net->board, &c->sndsem);
+  netwait_wake_all(net->board, &c->snd);
 }
 
 void udp_write_discard(struct net *net, struct udp_conn *c, uint32_t dev)
@@ -130,7 +130,9 @@ int64_t udp_start(struct board *b, struct udp_conn *c, const uint8_t *data, uint
   if (ret != 0)
     {
       iob_free_chain(b, first);
-      return ret < -1000 && ret != NET_WAIT_ARP && (flags & MSG_DONTWAIT) ? -EAGAIN : ret;
+      if (ret < -1000 && ret != NET_WAIT_ARP && (flags & MSG_DONTWAIT)) return -EAGAIN;
+      if (ret == NET_WAIT_SND) return netwait_expect(&c->snd, ret);
+      return ret == NET_WAIT_WRB ? netwait_expect(&net->wrbwait, ret) : ret;
     }
   iob_set_owner(b, first, udp_owner(net, c));
   first->io_offset = NET_LL_GUARDSIZE;

@@ -19,6 +19,7 @@ from kernel.iob import IobPool
 from kernel.irq import Interrupts
 from kernel.netdev import Network
 from kernel.netlock import NetLock
+from kernel.notifier import Notifiers
 from kernel.sched import Explore, Fifo, Policy, RoundRobin
 from kernel.sync import Semaphore, Watchdog
 from kernel.sys import Sys
@@ -85,6 +86,7 @@ class Kernel:
         self.net_lock = NetLock(self, split=options["NET_LOCKS"] == "split")
         self.queues: dict[int, WorkQueue] = {}
         self._start_workers()
+        self.notifiers = Notifiers(self)
         self.net = Network(self)
         self.console: Console | None = None
         self.booted = False

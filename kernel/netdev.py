@@ -287,8 +287,8 @@ class Network:
     def stats(self) -> NetStats:
         """Protocol counters now."""
         v = numbers(lib.net_statistics, self._board, n=33)
-        columns = [ProtoStats(*v[i : i + 5]) for i in range(0, 25, 5)]
-        return NetStats(*columns, *v[25:])
+        ipv4, ipv6, tcp, udp, icmp = (ProtoStats(*v[i : i + 5]) for i in range(0, 25, 5))
+        return NetStats(ipv4, ipv6, tcp, udp, icmp, *v[25:])
 
     # Routes
 

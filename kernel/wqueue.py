@@ -55,6 +55,12 @@ class Work:
         """work_timeleft(): ticks until it is due; negative when overdue."""
         return int(lib.work_timeleft(self._kernel.board, self.number))
 
+    def prepare(self, worker: Worker, arg: Any) -> int:
+        """For C code that will queue it: notes the callback and returns the number to queue it with."""
+        self.seq = (self.seq + 1) & 0x3FF
+        self.calls[self.seq] = (worker, arg)
+        return self.seq
+
     def free(self) -> int:
         """Gives the item back: 0, or -EBUSY while its callback runs."""
         r = int(lib.work_free(self._kernel.board, self.number))

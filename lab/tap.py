@@ -49,8 +49,8 @@ def _explain(name: str, error: int) -> str:
     where = f"TAP {name}: /dev/net/tun opens, but TUNSETIFF is refused: {what}"
     if code in (errno.EPERM, errno.EACCES):
         return (
-            f"{where}; create the interface for your user once: `sudo ip tuntap add dev {name} mode tap user {_user()}`, "
-            "or run in a namespace of your own: `unshare -rn`"
+            f"{where}; create the interface for you once: `sudo ip tuntap add dev {name} mode tap user {_user()}`;"
+            " or run in a namespace of your own, `unshare -rn`"
         )
     if code == errno.EBUSY:
         return f"{where}; another program has it open: end that one, or take another name"
@@ -69,9 +69,7 @@ class Tap(Port):
 
     def __init__(self, clock: Clock, name: str) -> None:
         if not clock.live:
-            raise TapError(
-                f"TAP {name}: the bench runs in lockstep, where the host's kernel cannot take part: live=True"
-            )
+            raise TapError(f"TAP {name}: the bench runs in lockstep, and the host's kernel cannot wait: use live=True")
         number = int(lib.tap_open(clock.bench, name.encode(), TAP_MBPS))
         if number <= -_NO_OPEN:
             raise TapError(_explain(name, -number))

@@ -14,7 +14,7 @@ settings.load_profile("nutloop")
 
 @pytest.fixture
 def run_tool() -> Callable[..., str]:
-    """Runs a program of the host (tshark, ...) and gives its standard output; skips the test where it is not installed."""
+    """Runs a program of the host and gives its standard output; skips the test where it is not installed."""
 
     def run(tool: str, *arguments: str) -> str:
         if shutil.which(tool) is None:

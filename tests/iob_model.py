@@ -1,4 +1,4 @@
-"""What mm/iob of NuttX does, as plain Python: the model that the C pool is compared with, and a small kernel to do it on.
+"""What mm/iob of NuttX does, as plain Python: the model that the C pool is compared with.
 
 A chain is a list of buffers, a queue a list of chains. Data are written and read byte by byte, so that nothing here is
 built like the C code. Buffers keep what was in their memory, since head-room that becomes data shows it.
@@ -6,28 +6,8 @@ built like the C code. Buffers keep what was in their memory, since head-room th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from errno import EAGAIN, EINVAL, ENOENT, ENOMEM, ENOSPC, ESPIPE
-
-from board.config import Config
-from kernel.clock import Clock
-from kernel.kernel import Kernel
-
-SIM = dict(Config("sim"))
-
-
-@contextmanager
-def small_kernel(**options: object) -> Iterator[Kernel]:
-    """A kernel alone, without hardware, on a bench of its own; a pool of 8 buffers, throttle 2, unless told otherwise."""
-    pool = {"IOB_NBUFFERS": 8, "IOB_THROTTLE": 2, "IOB_BUFSIZE": 196, "IOB_NCHAINS": 4}
-    with Clock(seed=1, watchdog=0) as clock:
-        kernel = Kernel(clock, SIM | pool | options, trace=256)
-        try:
-            yield kernel
-        finally:
-            kernel.close()
 
 
 @dataclass(eq=False)

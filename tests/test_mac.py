@@ -265,6 +265,15 @@ def test_what_cannot_be_written_says_so(rig: Rig, reg: int) -> None:
         rig.mac.write(reg, 1)
 
 
+def test_power_on_is_a_reset_that_wakes_the_phy(rig: Rig) -> None:
+    rig.on(Sr.RX)
+    rig.arrive()
+    rig.mac.phy.write(PhyReg.BMCR, Bmcr.PDOWN)
+    rig.mac.reset()
+    assert [rig.mac.peek(r) for r in (Reg.CR, Reg.SR, Reg.RXREADY)] == [0, Sr.LINK, 0]
+    assert rig.host.link == 10000
+
+
 def test_a_fatal_error_stops_dma_until_a_reset(rig: Rig) -> None:
     rig.on(Sr.FATAL)
     rig.mac.fatal()

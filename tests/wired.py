@@ -8,32 +8,17 @@ from typing import Any
 
 from board.config import Config
 from board.mac import Mac
+from board.profile import hardware
 from board.wire import HostEnd, Reader
 from drivers.ethernet import EthernetDriver
 from kernel.clock import Clock
-from kernel.core import lib, numbers
+from kernel.core import COSTS
 from kernel.kernel import Kernel
 
 HOST_MAC = "02:00:00:00:00:01"
 BOARD_MAC = "02:00:00:00:00:02"
 HOST_IP = 0x0A000101
 BOARD_IP = 0x0A000102
-STATISTICS = (
-    "rx_packets",
-    "rx_fragments",
-    "rx_errors",
-    "rx_bytes",
-    "rx_ipv4",
-    "rx_ipv6",
-    "rx_arp",
-    "rx_dropped",
-    "tx_packets",
-    "tx_done",
-    "tx_errors",
-    "tx_timeouts",
-    "tx_bytes",
-    "errors",
-)
 US, MS, S = 1_000, 1_000_000, 1_000_000_000
 
 
@@ -119,13 +104,15 @@ class Wired:
         up: bool = True,
         budget: int = 1 << 16,
         profile: str = "sim",
-        costs: Any = None,
+        live: bool = False,
         **options: Any,
     ) -> None:
         self.clock = Clock(seed, watchdog=0)
+        if live:
+            self.clock.go_live(100 * US)
         config = Config(profile, **options)
+        costs = dict(zip(COSTS, hardware(config).cost_ps, strict=True))
         self.kernel = Kernel(self.clock, config, costs=costs)
-        assert lib.net_initialize(self.kernel.board) == 0
         self.mac = Mac(
             self.clock,
             self.kernel.board,
@@ -138,8 +125,8 @@ class Wired:
         self.host = HostEnd(self.clock, HOST_MAC, HOST_IP)
         self.mac.plug(self.host)
         self.eth = EthernetDriver(self.kernel, self.mac, budget=budget)
-        for field, value in enumerate((BOARD_IP, HOST_IP, 0xFFFFFF00)):
-            lib.netdev_set(self.kernel.board, self.eth.index, field, value)
+        self.device = self.kernel.net.register(self.eth)
+        self.device.ipaddr, self.device.draddr, self.device.netmask = "10.0.1.2", "10.0.1.1", "255.255.255.0"
         self.reader = self.host.reader()
         if up:
             self.call(self.eth.ifup)
@@ -153,12 +140,11 @@ class Wired:
 
     def statistics(self) -> dict[str, int]:
         """The interface's counters by name."""
-        values = numbers(lib.netdev_statistics, self.kernel.board, self.eth.index, n=len(STATISTICS))
-        return dict(zip(STATISTICS, values, strict=True))
+        return self.device.stats._asdict()
 
     def flags(self) -> int:
         """IFF_UP is 1, IFF_RUNNING 2."""
-        return int(lib.netdev_get(self.kernel.board, self.eth.index, 4))
+        return self.device.flags
 
     def pings(self, seq: int = 1) -> bool:
         """Whether the board answers a ping."""

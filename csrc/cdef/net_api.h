@@ -45,11 +45,12 @@ int64_t udp_sendto_more(struct board *b, int32_t wrb, const uint8_t *data, uint3
 int32_t udp_task_gone(struct board *b, int32_t pid);
 int64_t udp_get(struct board *b, int32_t conn, uint32_t what);
 int32_t udp_set(struct board *b, int32_t conn, uint32_t what, int64_t value);
+int32_t udp_sent(struct board *b, int32_t conn, int64_t queued);
 int32_t udp_list(struct board *b, int32_t *out, int32_t n);
 
 int32_t icmp_socket(struct board *b);
 int64_t icmp_close(struct board *b, int32_t conn);
 int64_t icmp_sendto(struct board *b, int32_t conn, const uint8_t *data, uint32_t len, uint32_t raddr);
 int32_t icmp_sent(struct board *b, int32_t conn, int32_t give_up);
-int64_t icmp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, uint8_t *from);
+int64_t icmp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, uint32_t flags, uint8_t *from);
 int32_t icmp_get(struct board *b, int32_t conn, uint32_t what);

@@ -1,0 +1,28 @@
+/* notifier.h - work that waits for an event: NuttX's kwork_notifier (sched/wqueue). */
+#ifndef NUT_NOTIFIER_H
+#define NUT_NOTIFIER_H
+
+#include "board.h"
+
+enum work_evtype              /* NuttX's numbers */
+{
+  WORK_IOB_AVAIL = 1, WORK_NET_DOWN, WORK_TCP_READAHEAD, WORK_TCP_WRITEBUFFER, WORK_TCP_DISCONNECT,
+  WORK_UDP_READAHEAD, WORK_UDP_WRITEBUFFER
+};
+
+struct notifier
+{
+  struct notifier *next;
+  int32_t  key;
+  uint8_t  evtype;
+  bool     told;              /* an event with a qualifier is told once */
+  uint32_t qualifier;
+  struct kwork_queue *wq;
+  struct work *work;
+  uint32_t seq;
+};
+
+void work_notifier_signal(struct board *b, enum work_evtype evtype, uint32_t qualifier);
+void notifier_fini(struct board *b);
+
+#endif

@@ -1,0 +1,99 @@
+"""ICMP sockets, as ping uses them: socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP).
+
+A message is the ICMP header and its data; the checksum is filled in. A request waits in the socket until the device is
+polled for it and only then takes buffers; replies with the identifier of the last request are received.
+"""
+
+from __future__ import annotations
+
+from errno import EAGAIN, EDESTADDRREQ, ENETUNREACH
+from typing import TYPE_CHECKING, Any
+
+from kernel.arp import arp_send
+from kernel.core import buffer, check, lib
+from kernel.inet import inet_addr, inet_ntoa
+from kernel.sockbase import (
+    AF_INET,
+    IPPROTO_ICMP,
+    MSG_DONTWAIT,
+    SOCK_DGRAM,
+    Address,
+    Socket,
+    os_error,
+)
+from kernel.sync import Semaphore
+
+if TYPE_CHECKING:
+    from kernel.kernel import Kernel
+
+
+class IcmpSocket(Socket, kind=SOCK_DGRAM, proto=IPPROTO_ICMP, option="NET_ICMP_SOCKET"):
+    """socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP)."""
+
+    def __init__(self, kernel: Kernel, family: int = AF_INET, kind: int = SOCK_DGRAM, proto: int = 0) -> None:
+        super().__init__(kernel, family, kind, IPPROTO_ICMP)
+        self._rxsem = Semaphore(kernel, number=lib.icmp_get(self._board, self.conn, lib.SOCK_RXSEM))
+        self._sndsem = Semaphore(kernel, number=lib.icmp_get(self._board, self.conn, lib.SOCK_SNDSEM))
+        sender = bytearray(4)
+        self._from = memoryview(sender).cast("I")
+        self._from_pointer = buffer(sender)
+
+    def _core_socket(self, board: Any) -> int:
+        return int(lib.icmp_socket(board))
+
+    def _core_close(self) -> int:
+        return self._call(lib.icmp_close)
+
+    def sendto(self, data: bytes, *args: Any) -> int:
+        """Sends a message, waiting until a device has taken it, as NuttX does even if the socket is nonblocking.
+
+        Raises OSError: EINVAL (shorter than its header, or too long for the device), ENETUNREACH (no way there, nobody
+        answers ARP, or the device went down), EAGAIN (SO_SNDTIMEO is over), EINTR.
+        """
+        if not args:
+            raise os_error(EDESTADDRREQ, "sendto")
+        peer = inet_addr(args[-1][0])
+        data = bytes(data)
+        deadline = self._deadline(self._sndtimeo)
+        r = lib.NET_WAIT_ARP
+        while r == lib.NET_WAIT_ARP:
+            with self._locked():
+                r = self._call(lib.icmp_sendto, data, len(data), peer)
+                while r == lib.NET_WAIT_SND:
+                    self._wait(self._sndsem, deadline, "sendto")
+                    r = self._call(lib.icmp_sendto, data, len(data), peer)
+                if r >= 0:
+                    self._kernel.net.txavail()
+                    self._await_poll(deadline)
+            if r == lib.NET_WAIT_ARP and arp_send(self._kernel, peer) < 0:
+                raise OSError(ENETUNREACH, f"sendto: no answer from {inet_ntoa(peer)} or its router")
+        return check(r, "sendto")
+
+    def _await_poll(self, deadline: int | None) -> None:
+        while (r := lib.icmp_sent(self._board, self.conn, False)) == -EAGAIN:
+            try:
+                self._wait(self._sndsem, deadline, "sendto")
+            except OSError:
+                if self.conn >= 0:
+                    lib.icmp_sent(self._board, self.conn, True)
+                raise
+        check(r, "sendto")
+
+    def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, Address]:
+        """The next reply, from its ICMP header on, and who sent it; the port is 0.
+
+        Raises OSError: EPROTO (nothing was asked), EAGAIN (nonblocking, or SO_RCVTIMEO is over), EINTR, ENETUNREACH
+        (the device went down).
+        """
+        with self._locked():
+            if bufsize > len(self._room):
+                self._grow(bufsize)
+            deadline = self._deadline(self._rcvtimeo)
+            if self._nonblock:
+                flags |= MSG_DONTWAIT
+            while (r := self._call(lib.icmp_recvfrom, self._pointer, bufsize, flags, self._from_pointer)) == -EAGAIN:
+                if flags & MSG_DONTWAIT:
+                    raise os_error(EAGAIN, "recvfrom")
+                self._wait(self._rxsem, deadline, "recvfrom")
+            check(r, "recvfrom")
+            return bytes(self._view[:r]), (inet_ntoa(self._from[0]), 0)

@@ -1,0 +1,61 @@
+"""What a shell command is, and how it fails."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kernel.nsh.shell import Shell
+
+OK, ERROR = 0, -1
+
+ARGINVALID = "argument invalid"
+ARGREQUIRED = "missing required argument(s)"
+TOOMANYARGS = "too many arguments"
+NOTFOUND = "command not found"
+SIGNALRECVD = "Interrupted by signal"
+INTERNALERROR = "Internal error"
+
+Run = Callable[["Shell", list[str]], int]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of the shell itself, which runs in the shell's task.
+
+    ``run(shell, argv)`` returns OK or ERROR, or raises. ``usage``: its arguments as ``help`` shows them. ``least`` and
+    ``most``: how many arguments it takes, without its name; None: as many as a line may have.
+    """
+
+    name: str
+    run: Run
+    usage: str = ""
+    least: int = 0
+    most: int | None = 0
+
+
+class CommandError(Exception):
+    """Ends a command; the text is the tail of NSH's message, after ``nsh: <command>: ``."""
+
+
+class CallFailed(CommandError):
+    """A system call failed in a command. ``text`` where CONFIG_NSH_STRERROR is set, else the number, is what is printed."""
+
+    def __init__(self, call: str, error: OSError) -> None:
+        super().__init__(call)
+        self.call = call
+        self.errno = error.errno or 0
+
+    def message(self, strerror: bool) -> str:
+        """The tail of the message."""
+        return f"{self.call} failed: {os.strerror(self.errno) if strerror else self.errno}"
+
+
+def failed_call(error: OSError, command: str) -> CallFailed:
+    """The message for an OSError that a command did not handle: its text begins with the name of the call."""
+    name = re.match(r"\w+", error.strerror or "")
+    return CallFailed(name[0] if name else command, error)

@@ -1,0 +1,86 @@
+"""Commands about files: cat and ls."""
+
+from __future__ import annotations
+
+from errno import EISDIR
+from getopt import GetoptError, getopt
+from typing import TYPE_CHECKING
+
+from kernel.nsh.command import ARGINVALID, OK, TOOMANYARGS, CallFailed, Command, CommandError
+from kernel.procfs import Directory, File, find, fullpath
+
+if TYPE_CHECKING:
+    from kernel.nsh.shell import Shell
+
+END_OF_INPUT = (b"", b"\x03", b"\x04")  # Ctrl-C and Ctrl-D; on a terminal there is no other end
+
+
+def catfile(shell: Shell, path: str) -> None:
+    """Prints a file. Raises CommandError."""
+    name = fullpath(shell.cwd, path)
+    try:
+        node = find(shell.kernel, name, shell.sys.getpid())
+    except OSError as error:
+        if name.startswith("/proc"):
+            shell.error("cat", f"Could not open {name} (is procfs mounted?)")
+        raise CallFailed("open", error) from None
+    if isinstance(node, Directory):
+        raise CallFailed("read", OSError(EISDIR, name))
+    shell.write(node.read())
+
+
+def cat(shell: Shell, argv: list[str]) -> int:
+    """Prints files, or without any what is typed."""
+    for path in argv[1:]:
+        catfile(shell, path)
+    if len(argv) == 1:
+        while (data := shell.sys.read(1)) not in END_OF_INPUT:
+            shell.sys.write(data)
+    return OK
+
+
+def ls(shell: Shell, argv: list[str]) -> int:
+    """Lists a directory, or names a file. -l: mode and size, -s: size, -h: size for people, -R: directories in it too."""
+    try:
+        given, paths = getopt(argv[1:], "lRsh")
+    except GetoptError:
+        raise CommandError(ARGINVALID) from None
+    if len(paths) > 1:
+        raise CommandError(TOOMANYARGS)
+    flags = {flag[1:] for flag, _ in given}
+    path = fullpath(shell.cwd, paths[0] if paths else "")
+    try:
+        node = find(shell.kernel, path, shell.sys.getpid())
+    except OSError as error:
+        raise CallFailed("stat", error) from None
+    if isinstance(node, File):
+        shell.write(f"{_details(node, flags)} {path}\n")
+    else:
+        _list(shell, path, node, flags)
+    return OK
+
+
+def _list(shell: Shell, path: str, directory: Directory, flags: set[str]) -> None:
+    shell.write(f"{path}:\n")
+    entries = directory.entries()
+    for name, node in entries.items():
+        slash = "/" if isinstance(node, Directory) else ""
+        shell.write(f"{_details(node, flags)} {name}{slash}\n")
+    if "R" in flags:
+        for name, node in entries.items():
+            if isinstance(node, Directory):
+                _list(shell, f"{path.rstrip('/')}/{name}", node, flags)
+
+
+def _details(node: File | Directory, flags: set[str]) -> str:
+    """What stands before the name. Files of procfs are made when they are read and have size 0."""
+    text = ""
+    if "l" in flags:
+        text += f" {'d' if isinstance(node, Directory) else '-'}r--r--r--"
+    if "l" in flags or "s" in flags:
+        text += f"{0:12}"
+    return text
+
+
+CAT = Command("cat", cat, "[<path> [<path> [<path> ...]]]", most=None)
+LS = Command("ls", ls, "[-lRsh] <dir-path>", most=4)

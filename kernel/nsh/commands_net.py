@@ -1,0 +1,162 @@
+"""Commands about the network: ifconfig, ifup, ifdown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kernel.inet import ether_aton, inet_addr, inet_ntoa
+from kernel.nsh.command import ARGINVALID, ERROR, OK, CallFailed, Command, CommandError
+from kernel.procfs import find
+from kernel.procnet import net_device, net_stat
+
+if TYPE_CHECKING:
+    from kernel.netdev import NetDevice
+    from kernel.nsh.shell import Shell
+
+MIN_MTU = 1280
+DEFAULT_MASK = "255.255.255.0"
+
+
+@dataclass
+class Settings:
+    """What ifconfig is asked to change; None: nothing."""
+
+    ip: str | None = None
+    netmask: str | None = None
+    router: str | None = None
+    mac: bytes | None = None
+    mtu: int | None = None
+    noarp: bool | None = None
+    up: bool | None = None
+
+
+def parse_settings(words: list[str]) -> Settings:
+    """The words after the device's name. Raises CommandError."""
+    settings = Settings()
+    rest = iter(words)
+    for position, word in enumerate(rest, 2):
+        if word in ("dr", "gw", "gateway"):
+            settings.router = _address(next(rest, ""))
+        elif word == "netmask":
+            settings.netmask = _address(next(rest, ""))
+        elif word == "hw":
+            settings.mac = _mac(next(rest, ""))
+        elif word == "mtu":
+            settings.mtu = _mtu(next(rest, ""))
+        elif word in ("arp", "-arp"):
+            settings.noarp = word == "-arp"
+        elif word in ("up", "down"):
+            settings.up = word == "up"
+        elif word in ("inet", "add", "del"):
+            pass
+        elif settings.ip is None and position <= 4:
+            settings.ip = _address(word)
+        else:
+            raise CommandError(ARGINVALID)
+    return settings
+
+
+def _address(text: str) -> str:
+    """NuttX takes what is no address for 255.255.255.255 and sets that; here it is an error."""
+    try:
+        return inet_ntoa(inet_addr(text or "?"))
+    except OSError:
+        raise CommandError(ARGINVALID) from None
+
+
+def _mac(text: str) -> bytes:
+    try:
+        return ether_aton(text)
+    except OSError:
+        raise CommandError(ARGINVALID) from None
+
+
+def _mtu(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise CommandError(ARGINVALID)
+    return max(int(text), MIN_MTU)
+
+
+def ifconfig(shell: Shell, argv: list[str]) -> int:
+    """Shows all devices and the statistics, or one device; with more words it sets addresses and the like."""
+    kernel = shell.kernel
+    if len(argv) == 1:
+        for device in kernel.net.devices.values():
+            shell.write(net_device(kernel, device))
+        if kernel.options.get("NET_STATISTICS", True):
+            shell.write(net_stat(kernel))
+        return OK
+    name = argv[1]
+    if len(argv) == 2:
+        _show(shell, name)
+        return OK
+    settings = parse_settings(argv[2:])
+    try:
+        device = kernel.net.device(name)
+    except OSError:
+        return ERROR  # NuttX sets nothing, and says nothing
+    with kernel.net_lock:
+        _apply(device, settings)
+    if settings.up is not None:
+        return OK if (device.ifup() if settings.up else device.ifdown()) == 0 else ERROR
+    return OK
+
+
+def _show(shell: Shell, name: str) -> None:
+    path = f"/proc/net/{name}"
+    try:
+        node = find(shell.kernel, path)
+    except OSError as error:
+        shell.error("ifconfig", f"Could not open {path} (is procfs mounted?)")
+        raise CallFailed("open", error) from None
+    shell.write(node.read())
+
+
+def _apply(device: NetDevice, settings: Settings) -> None:
+    """An address given alone brings a mask and a router with it, as in NuttX."""
+    if settings.mac is not None:
+        device.mac = settings.mac
+    if settings.mtu is not None:
+        device.mtu = settings.mtu
+    if settings.ip is not None:
+        device.ipaddr = settings.ip
+    if settings.ip is not None or settings.netmask is not None:
+        device.netmask = settings.netmask or DEFAULT_MASK
+    if settings.router is not None:
+        device.draddr = settings.router
+    elif settings.ip is not None:
+        device.draddr = inet_ntoa((inet_addr(settings.ip) & inet_addr(device.netmask)) | 1)
+    if settings.noarp is not None:
+        device.noarp = settings.noarp
+
+
+def ifup(shell: Shell, argv: list[str]) -> int:
+    """Brings a device up."""
+    return _updown(shell, argv, up=True)
+
+
+def ifdown(shell: Shell, argv: list[str]) -> int:
+    """Takes a device down."""
+    return _updown(shell, argv, up=False)
+
+
+def _updown(shell: Shell, argv: list[str], *, up: bool) -> int:
+    command, name = argv
+    try:
+        device = shell.kernel.net.device(name)
+        done = (device.ifup() if up else device.ifdown()) == 0
+    except OSError:
+        done = False
+    shell.write(f"{command} {name}...{'OK' if done else 'Failed'}\n")
+    return OK if done else ERROR
+
+
+IFCONFIG_USAGE = (
+    "[interface [mtu <len>]|[address_family] [[add|del] <ip-address>|dhcp]]"
+    "[dr|gw|gateway <dr-address>] [netmask <net-mask>|prefixlen <len>] "
+    "[dns <dns-address>] [hw <hw-mac>] [up|down]"
+)
+IFCONFIG = Command("ifconfig", ifconfig, IFCONFIG_USAGE, most=11)
+IFUP = Command("ifup", ifup, "<interface>", least=1, most=1)
+IFDOWN = Command("ifdown", ifdown, "<interface>", least=1, most=1)

@@ -1,0 +1,54 @@
+"""Reading a line from a terminal: echo, backspace, and CR, LF or CR LF as one Enter.
+
+Control characters that mean nothing here, Ctrl-C among them, are ignored, and so are escape sequences. A line that fills
+CONFIG_LINE_MAX ends there, as in NuttX.
+"""
+
+from __future__ import annotations
+
+from kernel.task import Stream
+
+ERASE_TO_EOL = b"\x1b[K"
+BS, LF, CR, ESC, DEL = 0x08, 0x0A, 0x0D, 0x1B, 0x7F
+
+
+class Readline:
+    """The line editor of one session."""
+
+    def __init__(self, stdin: Stream, stdout: Stream, limit: int) -> None:
+        self._stdin = stdin
+        self._stdout = stdout
+        self._limit = limit
+        self._after_cr = False
+
+    def read(self) -> bytes | None:
+        """The next line without its end; None at the end of input. Raises InterruptedError when a signal came."""
+        self._stdout.write(ERASE_TO_EOL)
+        line = bytearray()
+        while len(line) + 1 < self._limit:
+            data = self._stdin.read(1)
+            if not data:
+                return bytes(line) if line else None
+            c = data[0]
+            after_cr, self._after_cr = self._after_cr, c == CR
+            if c == CR or (c == LF and not after_cr):
+                self._stdout.write(b"\n")
+                break
+            if c in (BS, DEL):
+                if line:
+                    line.pop()
+                    self._stdout.write(b"\b" + ERASE_TO_EOL)
+            elif c == ESC:
+                self._skip_escape()
+            elif c >= 0x20:
+                line.append(c)
+                self._stdout.write(data)
+        return bytes(line)
+
+    def _skip_escape(self) -> None:
+        """Swallows the rest of an escape sequence: ESC [ parameters final, ESC O final, or ESC and one character."""
+        c = self._stdin.read(1)
+        if c not in (b"[", b"O"):
+            return
+        while (c := self._stdin.read(1)) and 0x20 <= c[0] <= 0x3F:
+            pass

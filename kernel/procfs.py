@@ -1,0 +1,168 @@
+"""The file system of the board, which is procfs: files whose text is made from live state when they are read.
+
+Names, order and layout are NuttX's (fs/procfs). /proc/net is made in kernel/procnet.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from errno import ENOENT, ENOTDIR
+from functools import partial
+from typing import TYPE_CHECKING
+
+from kernel.procnet import net_device, net_route_ipv4, net_stat, net_udp
+from kernel.taskinfo import TaskInfo, task_info, task_pids
+from kernel.version import RELEASE, SYSNAME, version
+
+if TYPE_CHECKING:
+    from kernel.kernel import Kernel
+
+
+@dataclass(frozen=True)
+class File:
+    """A file; ``read()`` makes its text."""
+
+    read: Callable[[], str]
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A directory; ``entries()`` lists it in NuttX's order."""
+
+    entries: Callable[[], dict[str, File | Directory]]
+
+
+def find(kernel: Kernel, path: str, caller: int = 0) -> File | Directory:
+    """What an absolute path names. ``caller``: the pid that /proc/self is. Raises OSError (ENOENT, ENOTDIR)."""
+    node: File | Directory = Directory(lambda: {"proc": Directory(partial(_proc, kernel, caller))})
+    for name in path.split("/"):
+        if name in ("", "."):
+            continue
+        if isinstance(node, File):
+            raise OSError(ENOTDIR, f"open {path}: a file is no directory")
+        found = node.entries().get(name)
+        if found is None:
+            raise OSError(ENOENT, f"open {path}: no such file")
+        node = found
+    return node
+
+
+def fullpath(cwd: str, path: str) -> str:
+    """An absolute path without ``.``, ``..`` and superfluous slashes."""
+    parts: list[str] = []
+    for part in (path if path.startswith("/") else f"{cwd}/{path}").split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/" + "/".join(parts)
+
+
+def _proc(kernel: Kernel, caller: int) -> dict[str, File | Directory]:
+    tasks: dict[str, File | Directory] = {
+        str(pid): Directory(partial(_task, kernel, pid)) for pid in task_pids(kernel)
+    }
+    return tasks | {
+        "iobinfo": File(partial(iobinfo, kernel)),
+        "meminfo": File(partial(meminfo, kernel)),
+        "net": Directory(partial(_net, kernel)),
+        "self": Directory(partial(_task, kernel, caller)),
+        "uptime": File(partial(uptime, kernel)),
+        "version": File(partial(_version, kernel)),
+    }
+
+
+def _net(kernel: Kernel) -> dict[str, File | Directory]:
+    entries: dict[str, File | Directory] = {}
+    if kernel.options.get("NET_STATISTICS", True):
+        entries["stat"] = File(partial(net_stat, kernel))
+    if kernel.options.get("NET_UDP", True):
+        entries["udp"] = File(partial(net_udp, kernel))
+    entries["route"] = Directory(lambda: {"ipv4": File(partial(net_route_ipv4, kernel))})
+    return entries | {d.name: File(partial(net_device, kernel, d)) for d in kernel.net.devices.values()}
+
+
+def _task(kernel: Kernel, pid: int) -> dict[str, File | Directory]:
+    def file(text: Callable[[Kernel, TaskInfo], str]) -> File:
+        return File(lambda: text(kernel, task_info(kernel, pid)))
+
+    return {
+        "status": file(_status),
+        "cmdline": file(_cmdline),
+        "stack": file(_stack),
+        "group": Directory(lambda: {"status": file(_group_status)}),
+    }
+
+
+def iobinfo(kernel: Kernel) -> str:
+    """/proc/iobinfo."""
+    s = kernel.iobs.getstats()
+    head = "".join(f"{name:>10}" for name in ("ntotal", "nfree", "nwait", "nthrottle"))
+    return f"{head}\n{s.ntotal:10}{s.nfree:10}{s.nwait:10}{s.nthrottle:10}\n"
+
+
+def meminfo(kernel: Kernel) -> str:
+    """/proc/meminfo, which is also what free prints."""
+    s = kernel.heap.stats()
+    widths = (11, 11, 11, 11, 11, 7, 7)
+    names = ("total", "used", "free", "maxused", "maxfree", "nused", "nfree")
+    head = "".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True))
+    row = "".join(f"{getattr(s, name):{width}}" for name, width in zip(names, widths, strict=True))
+    return f"{head} name\n{row} Umem\n"
+
+
+def uptime(kernel: Kernel) -> str:
+    """/proc/uptime: seconds since boot, in whole ticks."""
+    ns = kernel.ticks * kernel.tick_ns
+    centis = (ns + 5_000_000) // 10_000_000
+    return f"{centis // 100:7}.{centis % 100:02}\n"
+
+
+def _version(kernel: Kernel) -> str:
+    return f"{SYSNAME} version {RELEASE} {version()} {kernel.options['ARCH_BOARD']}:nsh\n"
+
+
+def _lines(*pairs: tuple[str, object]) -> str:
+    return "".join(f"{label + ':':<12}{value}\n" for label, value in pairs)
+
+
+def _status(kernel: Kernel, task: TaskInfo) -> str:
+    cpu = [("CPU", "---" if task.cpu is None else task.cpu)] if kernel.ncpus > 1 else []
+    inherit = f" ({task.base_priority})" if kernel.options["PRIORITY_INHERITANCE"] else ""
+    return _lines(
+        ("Name", task.name[:18]),
+        ("Type", task.kind),
+        ("Group", task.group),
+        *cpu,
+        ("State", f"{task.state},{task.event}" if task.event else task.state),
+        ("Flags", "P" if task.exiting else "-"),
+        ("Priority", f"{task.priority}{inherit}"),
+        ("Scheduler", f"SCHED_{task.policy}"),
+        ("SigMask", f"{task.sigmask:016x}"),
+    )
+
+
+def _cmdline(kernel: Kernel, task: TaskInfo) -> str:
+    return task.cmdline + "\n"
+
+
+def _stack(kernel: Kernel, task: TaskInfo) -> str:
+    used = [("StackUsed", task.stack_used)] if kernel.options["STACK_COLORATION"] else []
+    return _lines(
+        ("StackAlloc", f"0x{task.stack_addr:x}"),
+        ("StackBase", f"0x{task.stack_addr:x}"),
+        ("StackSize", task.stack_size),
+        *used,
+    )
+
+
+def _group_status(kernel: Kernel, task: TaskInfo) -> str:
+    """Threads of a group count; every task of this board is a group of its own, and kernel threads form one."""
+    members = [pid for pid in task_pids(kernel) if task_info(kernel, pid).group == task.group]
+    return _lines(
+        ("Main task", task.group),
+        ("Parent", task.parent),
+        ("Flags", "0x00" if task.kind == "Task" else "0x02"),
+        ("Members", len(members)),
+    ) + f"Member IDs: {' '.join(map(str, members))}\n"

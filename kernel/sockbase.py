@@ -1,0 +1,282 @@
+"""What all sockets have in common: BSD names, the errno behaviour of NuttX, and how they wait.
+
+A task that calls recv() simply waits. Everything a call does not wait for happens in C (csrc/udp*.c) while it holds
+the locks of connection and device; whenever it waits, they are given up. Numbers of families, options and errnos are
+those of Linux, so that ``from socket import AF_INET`` on the host gives the same.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from errno import (
+    EAFNOSUPPORT,
+    EAGAIN,
+    EBADF,
+    EDESTADDRREQ,
+    EDOM,
+    EINVAL,
+    ENOPROTOOPT,
+    EOPNOTSUPP,
+    EPROTONOSUPPORT,
+    ETIMEDOUT,
+)
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from greenlet import GreenletExit
+
+from kernel.core import ACT_BASE, buffer, check, lib
+from kernel.errors import TaskExit
+from kernel.sync import Semaphore
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from kernel.kernel import Kernel
+    from kernel.sync import Mutex
+
+AF_INET = 2
+SOCK_STREAM, SOCK_DGRAM, SOCK_RAW = 1, 2, 3
+IPPROTO_IP, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP = 0, 1, 6, 17
+SOL_SOCKET = 1
+SO_REUSEADDR, SO_TYPE, SO_ERROR, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF = 2, 3, 4, 6, 7, 8
+SO_RCVTIMEO, SO_SNDTIMEO, SO_BINDTODEVICE = 20, 21, 25
+IP_TTL = 2
+MSG_PEEK: int = lib.MSG_PEEK
+MSG_DONTWAIT: int = lib.MSG_DONTWAIT
+"""A nonblocking call, whatever the socket is set to."""
+
+Address = tuple[str, int]
+
+
+class SocketTimeout(BlockingIOError, TimeoutError):
+    """A wait took longer than SO_RCVTIMEO or SO_SNDTIMEO: EAGAIN, as in NuttX, and a TimeoutError, as in Python."""
+
+
+def os_error(errno: int, what: str) -> OSError:
+    """The OSError of a positive errno."""
+    return OSError(errno, f"{what}: {os.strerror(errno)}")
+
+
+class Socket:
+    """socket(family, kind, proto): a UDP socket (kernel/udp.py), or with IPPROTO_ICMP one for ping (kernel/icmp.py).
+
+    Here is what they have in common: an owner, a lock of their own if locks are split, blocking modes and timeouts.
+    Timeouts are seconds, rounded up to 0.1 s as NuttX does; None is for ever. They need CONFIG_NET_SOCKOPTS. Raises
+    OSError: EAFNOSUPPORT, EPROTONOSUPPORT (not built in, or none there is), ENOMEM (all of them are in use).
+    """
+
+    _kinds: ClassVar[dict[tuple[int, int], type[Socket]]] = {}
+    option: ClassVar[str] = ""  # CONFIG_... that builds this kind in
+    family = AF_INET
+
+    def __init_subclass__(cls, kind: int, proto: int, option: str) -> None:
+        Socket._kinds[kind, proto] = cls
+        cls.option = option
+
+    def __new__(cls, kernel: Kernel, family: int = AF_INET, kind: int = SOCK_DGRAM, proto: int = 0) -> Socket:
+        if family != AF_INET:
+            raise os_error(EAFNOSUPPORT, f"socket: family {family}; this board speaks IPv4 only (AF_INET)")
+        if proto == 0 and kind == SOCK_DGRAM:
+            proto = IPPROTO_UDP
+        found = Socket._kinds.get((kind, proto))
+        if found is None:
+            raise os_error(EPROTONOSUPPORT, f"socket: type {kind}, protocol {proto}")
+        if not kernel.options.get(found.option, True):
+            raise os_error(EPROTONOSUPPORT, f"socket: CONFIG_{found.option} is not set")
+        return object.__new__(found)
+
+    def __init__(self, kernel: Kernel, family: int = AF_INET, kind: int = SOCK_DGRAM, proto: int = 0) -> None:
+        conn = check(self._core_socket(kernel.board), "socket")
+        self._kernel = kernel
+        self._board = kernel.board
+        self._follow = kernel.clock.follow
+        self._lock = kernel.net_lock
+        self.type = kind
+        self.proto = proto
+        self.conn = conn
+        """Number of the connection in the core; -1 when closed. IOB owners name it."""
+        self.lock: Mutex | None = kernel.net.conn_lock(f"socket {conn}")
+        self._nonblock = False
+        self._rcvtimeo: int | None = None  # ms
+        self._sndtimeo: int | None = None
+        self._room = bytearray(0)
+        self._view = memoryview(self._room)
+        self._pointer: Any = None
+        self._owner = kernel.tasks.current()
+        if self._owner is not None:
+            self._owner.at_exit.append(self._owner_gone)
+
+    def _call(self, function: Any, *args: Any) -> int:
+        r = function(self._board, self.conn, *args)
+        return self._follow(r) if r >= ACT_BASE else int(r)
+
+    def _grow(self, size: int) -> None:
+        """Room for the next datagram. It is the socket's own: another task may be in the middle of a call."""
+        self._room = bytearray(max(size, 2 * len(self._room), 512))
+        self._view = memoryview(self._room)
+        self._pointer = buffer(self._room)
+
+    # Locks
+
+    def _unlock_after(self, error: BaseException) -> None:
+        """Gives the locks back after an exception. A task killed in its sleep does not have them any more."""
+        if isinstance(error, GreenletExit):
+            mutex = self.lock or self._lock.mutex
+            if mutex.holder != lib.board_current(self._board):
+                return
+        self._lock.conn_dev_unlock(self, None)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._lock.conn_dev_lock(self, None)
+        try:
+            yield
+        except BaseException as error:
+            self._unlock_after(error)
+            raise
+        self._lock.conn_dev_unlock(self, None)
+
+    # Ends
+
+    def _core_socket(self, board: Any) -> int:
+        raise NotImplementedError
+
+    def _core_close(self) -> int:
+        raise NotImplementedError
+
+    def _owner_gone(self) -> None:
+        """Its task ends without having closed it."""
+        self._owner = None
+        try:
+            self._release()
+        except TaskExit:  # it was killed: told so once more, after the core had closed the socket
+            self.conn = -1
+
+    def _release(self) -> None:
+        if self.conn >= 0 and self._board is not None and not self._kernel.closed:
+            self._core_close()
+        self.conn = -1
+
+    def close(self) -> None:
+        """Gives back everything the socket holds; whoever waits on it gets EBADF. Closing twice is no error."""
+        if self.conn < 0:
+            return
+        if self._owner is not None:
+            self._owner.at_exit.remove(self._owner_gone)
+            self._owner = None
+        with self._locked():
+            self._release()
+
+    def __enter__(self) -> Socket:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    # Blocking
+
+    def setblocking(self, flag: bool) -> None:
+        """O_NONBLOCK off or on. Blocking also takes timeouts away, as in Python."""
+        self._nonblock = not flag
+        self._rcvtimeo = self._sndtimeo = None
+
+    def getblocking(self) -> bool:
+        """Whether calls may wait."""
+        return not self._nonblock
+
+    def settimeout(self, timeout: float | None) -> None:
+        """SO_RCVTIMEO and SO_SNDTIMEO at once; 0 makes the socket nonblocking, None lets it wait for ever."""
+        if timeout is not None and timeout < 0:
+            raise OSError(EINVAL, f"a timeout of {timeout} s: it has to be positive, 0 or None")
+        if timeout:
+            ms = self._timeo(timeout)
+            self._nonblock, self._rcvtimeo, self._sndtimeo = False, ms, ms
+        else:
+            self.setblocking(timeout is None)
+
+    def gettimeout(self) -> float | None:
+        """Seconds that a receive waits at most."""
+        if self._nonblock:
+            return 0.0
+        return None if self._rcvtimeo is None else self._rcvtimeo / 1000
+
+    def _timeo(self, value: Any) -> int | None:
+        """Milliseconds, in steps of 100, of a timeout in seconds or as (seconds, microseconds)."""
+        if not self._kernel.options.get("NET_SOCKOPTS", True):
+            raise os_error(ENOPROTOOPT, "timeouts need CONFIG_NET_SOCKOPTS")
+        seconds, micros = value if isinstance(value, tuple) else (0, round(value * 1_000_000))
+        if seconds < 0 or micros < 0:
+            raise os_error(EDOM, f"timeout {value}")
+        return -(-(seconds * 1_000_000 + micros) // 100_000) * 100 or None
+
+    def _wait(self, sem: Semaphore, deadline: int | None, what: str) -> None:
+        """Waits with the locks given up, until ``deadline`` (ns). Raises OSError: EAGAIN, EINTR, EBADF (closed)."""
+        ms = None
+        if deadline is not None:
+            ms = -(-(deadline - self._kernel.clock.now_ns) // 1_000_000)
+            if ms <= 0:
+                raise SocketTimeout(EAGAIN, f"{what}: timed out")
+        r = self._lock.conn_dev_sem_timedwait(sem, True, ms, self, None)
+        if self.conn < 0:
+            raise os_error(EBADF, f"{what}: closed by another task")
+        if r == -ETIMEDOUT:
+            raise SocketTimeout(EAGAIN, f"{what}: timed out")
+        if r < 0:
+            raise os_error(-r, what)
+
+    def _deadline(self, ms: int | None) -> int | None:
+        return None if ms is None else self._kernel.clock.now_ns + ms * 1_000_000
+
+    # What a kind of socket that cannot do it answers
+
+    def bind(self, address: Address) -> None:
+        """Takes a local address and port, 0 for a free one."""
+        raise os_error(EOPNOTSUPP, "bind")
+
+    def connect(self, address: Address | None) -> None:
+        """Fixes the peer; None frees it again."""
+        raise os_error(EOPNOTSUPP, "connect")
+
+    def getsockname(self) -> Address:
+        """Own address and port."""
+        raise os_error(EOPNOTSUPP, "getsockname")
+
+    def getpeername(self) -> Address:
+        """The peer of connect()."""
+        raise os_error(EOPNOTSUPP, "getpeername")
+
+    def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, Address]:
+        """The next datagram and who sent it; what is beyond ``bufsize`` is lost. Waits for one."""
+        raise os_error(EOPNOTSUPP, "recvfrom")
+
+    def recv(self, bufsize: int, flags: int = 0) -> bytes:
+        """recvfrom() without the sender."""
+        return self.recvfrom(bufsize, flags)[0]
+
+    def sendto(self, data: bytes, *args: Any) -> int:
+        """sendto(data, address) or sendto(data, flags, address): one datagram. Returns its length."""
+        raise os_error(EOPNOTSUPP, "sendto")
+
+    def send(self, data: bytes, flags: int = 0) -> int:
+        """The same, to the peer of connect()."""
+        raise os_error(EDESTADDRREQ, "send")
+
+    def setsockopt(self, level: int, option: int, value: Any) -> None:
+        """SO_RCVTIMEO and SO_SNDTIMEO take seconds or (seconds, microseconds). Raises OSError (ENOPROTOOPT)."""
+        if level != SOL_SOCKET or option not in (SO_RCVTIMEO, SO_SNDTIMEO):
+            raise os_error(ENOPROTOOPT, f"setsockopt({level}, {option})")
+        ms = self._timeo(value)
+        if option == SO_RCVTIMEO:
+            self._rcvtimeo = ms
+        else:
+            self._sndtimeo = ms
+
+    def getsockopt(self, level: int, option: int) -> int | float:
+        """SO_TYPE, and the timeouts in seconds, 0 for none. Raises OSError (ENOPROTOOPT)."""
+        if level == SOL_SOCKET and option == SO_TYPE:
+            return self.type
+        if level == SOL_SOCKET and option in (SO_RCVTIMEO, SO_SNDTIMEO):
+            return ((self._rcvtimeo if option == SO_RCVTIMEO else self._sndtimeo) or 0) / 1000
+        raise os_error(ENOPROTOOPT, f"getsockopt({level}, {option})")

@@ -1,0 +1,116 @@
+"""What can be said of a task, in NuttX's words: the source of ps and of /proc/<pid>."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from errno import ESRCH
+from typing import TYPE_CHECKING
+
+from kernel import stackmodel
+
+if TYPE_CHECKING:
+    from kernel.kernel import Kernel
+
+_INACTIVE, _READY, _RUNNING, _BLOCKED, _STOPPED = range(5)  # enum task_state, csrc/task.h
+_SEM, _MUTEX, _SIGNAL = 1, 2, 3  # enum wait_kind, csrc/sem.h
+_STATES = {_INACTIVE: "Inactive", _READY: "Ready", _RUNNING: "Running", _BLOCKED: "Waiting", _STOPPED: "Stopped"}
+
+_KILLED = 1 << 1  # TCB_KILLED
+
+@dataclass(frozen=True)
+class TaskInfo:
+    """A task now. ``group``: pid of the task that its threads belong to; kernel threads belong to the idle task."""
+
+    pid: int
+    name: str
+    kind: str
+    args: tuple[str, ...]
+    group: int
+    parent: int
+    cpu: int | None
+    """where it runs; None while it does not"""
+    state: str
+    event: str
+    """what it waits for; ``Mutex:<pid>`` names the holder"""
+    priority: int
+    base_priority: int
+    policy: str
+    sigmask: int
+    stack_addr: int
+    stack_size: int
+    stack_used: int
+    exiting: bool
+
+    @property
+    def cmdline(self) -> str:
+        """Name and arguments."""
+        return " ".join((self.name, *self.args))
+
+    @property
+    def stack_filled(self) -> int:
+        """Used part of the stack in tenths of a percent."""
+        return 1000 * self.stack_used // self.stack_size if self.stack_size else 0
+
+
+def task_pids(kernel: Kernel) -> list[int]:
+    """All tasks, the idle task first."""
+    return [0, *sorted(kernel.tasks.by_pid)]
+
+
+def task_info(kernel: Kernel, pid: int) -> TaskInfo:
+    """Raises OSError (ESRCH)."""
+    task = kernel.tasks.by_pid.get(pid)
+    if task is None and pid != 0:
+        raise OSError(ESRCH, f"task_info({pid}): no such task")
+    numbers = kernel.task_numbers(pid)
+    state, priority, base_priority, waitkind, holder, flags, sigmask, cpu, switches = (
+        numbers[i] for i in (1, 2, 3, 4, 6, 7, 8, 9, 13)
+    )
+    if task is None:
+        name, kind, args, parent, address = "CPU0 IDLE" if kernel.ncpus > 1 else "Idle_Task", "Kthread", (), 0, 0
+        allocated = int(kernel.options["IDLETHREAD_STACKSIZE"])
+    else:
+        name, kind, args, parent, address = task.name, task.kind, task.args, task.parent, task.stack_addr
+        allocated = task.stack_size
+    if task is None and _cpu0_is_busy(kernel):
+        state = _READY
+    event = ""
+    if state == _BLOCKED:
+        event = {_SEM: "Semaphore", _MUTEX: f"Mutex:{holder}", _SIGNAL: "Signal"}.get(waitkind, "Unlock")
+    wide = kernel.options["ARCH"] in ("sim", "arm64", "x86_64", "risc-v64")
+    return TaskInfo(
+        pid=pid,
+        name=name,
+        kind=kind,
+        args=args,
+        group=0 if kind == "Kthread" else parent if kind == "pthread" else pid,
+        parent=0 if kind == "Kthread" else parent,
+        cpu=cpu if state == _RUNNING else None,
+        state=_STATES[state],
+        event=event,
+        priority=priority,
+        base_priority=base_priority,
+        policy="RR" if int(kernel.options["RR_INTERVAL"]) and pid else "FIFO",
+        sigmask=sigmask & (1 << 64) - 1,
+        stack_addr=address,
+        stack_size=stackmodel.stack_size(allocated, [name, *args] if task else [], wide=wide),
+        stack_used=stackmodel.scale(_stack_used(kernel, pid, switches), wide=wide),
+        exiting=bool(flags & _KILLED),
+    )
+
+
+def _cpu0_is_busy(kernel: Kernel) -> bool:
+    """The core does not write down that an idle task has lost its CPU."""
+    others = (kernel.task_numbers(pid) for pid in kernel.tasks.by_pid)
+    return any(numbers[1] == _RUNNING and numbers[9] == 0 for numbers in others)
+
+
+def _stack_used(kernel: Kernel, pid: int, switches: int) -> int:
+    task = kernel.tasks.by_pid.get(pid)
+    if task is None:
+        return stackmodel.idle_used()
+    for queue in kernel.queues.values():
+        if task in queue.workers:
+            return stackmodel.worker_used(queue.info()["ran"])
+    shell = task.entry.__module__.startswith("kernel.nsh")
+    return stackmodel.program_used(shell=shell) if switches else 0

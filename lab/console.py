@@ -1,0 +1,268 @@
+"""The serial console as a pyserial object, in this process.
+
+It has every method of a ``serial.Serial``, but its timeouts are virtual seconds: a read makes the board run until what
+it waits for is there, its time is over, or, in lockstep, nothing can ever happen any more. Nothing here reads the
+host's clock. The baud rate can be set and means nothing: the line has the board's own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from serial.serialutil import PortNotOpenError, SerialBase, SerialException, SerialTimeoutException
+
+from board.uart import Uart
+from kernel.clock import NS
+
+if TYPE_CHECKING:
+    from board.board import Board
+
+OUT_LIMIT = 4096  # bytes on their way to the board after which write() waits, as a host's tty has it
+IN_LIMIT = 1 << 20  # bytes that wait to be read after which more are lost
+POLL_NS = 1_000_000  # what a poll that finds nothing lets pass, so that a loop of polls gets somewhere
+
+
+class ConsolePort(SerialBase):
+    """One end of the line, the board's UART being the other.
+
+    ``rtscts`` (default True): the sender minds the board's RTS; without it what the board has no room for is lost, as
+    on a line with three wires. ``timeout`` and ``write_timeout``: virtual seconds; None: until nothing can happen any
+    more (live: for ever). ``lost``: bytes that nobody read in time.
+    """
+
+    def __init__(self, uart: Uart, name: str = "console", *, rtscts: bool = True, **settings: Any) -> None:
+        self._uart = uart
+        self._clock = uart.clock
+        self._in = bytearray()
+        self._waiting = False
+        self._cancelled = False
+        self.lost = 0
+        settings.setdefault("baudrate", uart.baud)
+        super().__init__(None, rtscts=rtscts, **settings)
+        self.port = name
+        self.open()
+
+    # Opening and closing
+
+    def open(self) -> None:
+        """Attaches it to the line. Raises SerialException if it is open, or if the bench is gone."""
+        if self.is_open:
+            raise SerialException(f"{self.port} is open already")
+        if self._clock.closed:
+            raise SerialException(f"{self.port}: its bench is closed; boards that are gone have no console")
+        self._in.clear()
+        self._uart.listeners.append(self._on_output)
+        self._uart.on_drained.append(self._wake)
+        self.is_open = True
+        self._reconfigure_port()
+        self._update_dtr_state()
+        self._update_rts_state()
+
+    def close(self) -> None:
+        """Lets go of the line: DTR and RTS go off. Idempotent."""
+        if not self.is_open:
+            return
+        self.is_open = False
+        self._uart.listeners.remove(self._on_output)
+        self._uart.on_drained.remove(self._wake)
+        if not self._clock.closed:
+            self._uart.dtr = self._uart.rts = False
+
+    def _reconfigure_port(self) -> None:
+        self._uart.handshake = bool(self.rtscts)
+
+    def _check_open(self) -> None:
+        if not self.is_open:
+            raise PortNotOpenError
+
+    # Waiting
+
+    def _on_output(self, data: bytes) -> None:
+        room = IN_LIMIT - len(self._in)
+        self._in += data[:room]
+        self.lost += max(0, len(data) - room)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiting:
+            self._clock.wake()
+
+    def _deadline(self, seconds: float | None) -> int | None:
+        return None if seconds is None else self._clock.now_ns + round(seconds * NS)
+
+    def _wait(self, until: int | None) -> bool:
+        """Lets the board run until something happens on the line; False if nothing did and the wait is over."""
+        if self._cancelled:
+            self._cancelled = False
+            return False
+        self._waiting = True
+        try:
+            return self._clock.run(until, wait=True)
+        finally:
+            self._waiting = False
+
+    def _more(self, until: int | None) -> bool:
+        """Waits for more input."""
+        before = len(self._in)
+        while len(self._in) == before:
+            if not self._wait(until):
+                return len(self._in) > before
+        return True
+
+    def _take(self, n: int) -> bytes:
+        data = bytes(self._in[:n])
+        del self._in[:n]
+        return data
+
+    # Reading
+
+    @property
+    def in_waiting(self) -> int:
+        """Bytes that can be read without waiting. If there are none, a moment (1 ms) passes first."""
+        self._check_open()
+        if not self._in:
+            self._more(self._clock.now_ns + POLL_NS)
+        return len(self._in)
+
+    def read(self, size: int = 1, /) -> bytes:
+        """Reads ``size`` bytes, fewer if the timeout or ``inter_byte_timeout`` ends it. Raises PortNotOpenError.
+
+        With a timeout of 0 it takes what is there; if that is nothing, a moment (1 ms) passes first.
+        """
+        self._check_open()
+        if self.timeout == 0:
+            return self._take(min(size, self.in_waiting)) if size > 0 else b""
+        until = self._deadline(self.timeout)
+        while len(self._in) < size:
+            limit = until
+            if self._in and self.inter_byte_timeout is not None:
+                gap = self._clock.now_ns + round(self.inter_byte_timeout * NS)
+                limit = gap if until is None else min(gap, until)
+            if not self._more(limit):
+                break
+        return self._take(size)
+
+    def read_until(self, expected: bytes = b"\n", size: int | None = None) -> bytes:
+        """Reads up to and including ``expected``, or ``size`` bytes, or what came until the timeout."""
+        self._check_open()
+        until = self._deadline(self.timeout)
+        seen = 0
+        while True:
+            at = self._in.find(expected, max(0, seen - len(expected) + 1))
+            seen = at + len(expected) if at >= 0 else len(self._in)
+            if at >= 0 or (size is not None and seen >= size) or not self._more(until):
+                return self._take(seen if size is None else min(seen, size))
+
+    def cancel_read(self) -> None:
+        """Ends a read that waits, or the next one that would: it returns what it has."""
+        self._cancelled = True
+        self._clock.wake()
+
+    def reset_input_buffer(self) -> None:
+        """Throws away what has come and was not read."""
+        self._check_open()
+        self._in.clear()
+
+    # Writing
+
+    def write(self, b: Any, /) -> int:
+        """Sends bytes; returns their number. Waits while 4096 are on their way to the board.
+
+        Raises SerialTimeoutException after ``write_timeout``, PortNotOpenError, and SerialException if the board takes
+        no more and nothing can happen that changes it.
+        """
+        self._check_open()
+        if isinstance(b, (str, int)):
+            raise TypeError(f"{self.port}: a serial port takes bytes, not {type(b).__name__}: encode it")
+        data = bytes(b)
+        until = self._deadline(self.write_timeout)
+        done = 0
+        while done < len(data):
+            room = OUT_LIMIT - self._uart.out_waiting
+            if room > 0:
+                self._uart.send(data[done : done + room])
+                done += room
+            elif not self._wait_for_room(until):
+                if until is not None:
+                    raise SerialTimeoutException("Write timeout")
+                raise SerialException(
+                    f"{self.port}: {len(data) - done} bytes cannot be sent: the board reads no more and nothing else "
+                    "can happen; see what its tasks wait for: b.nsh('ps')"
+                )
+        return len(data)
+
+    def _wait_for_room(self, until: int | None) -> bool:
+        while self._uart.out_waiting >= OUT_LIMIT:
+            if not self._wait(until):
+                return self._uart.out_waiting < OUT_LIMIT
+        return True
+
+    def cancel_write(self) -> None:
+        """Ends a write that waits, as its timeout does."""
+        self.cancel_read()
+
+    def flush(self) -> None:
+        """Waits until everything written has arrived at the board, or nothing can happen any more."""
+        self._check_open()
+        while self._uart.out_waiting and self._wait(None):
+            pass
+
+    @property
+    def out_waiting(self) -> int:
+        """Bytes written that have not arrived yet."""
+        self._check_open()
+        return self._uart.out_waiting
+
+    def reset_output_buffer(self) -> None:
+        """Takes back what was written and has not arrived yet."""
+        self._check_open()
+        self._uart.purge()
+
+    # Lines
+
+    def send_break(self, duration: float = 0.25) -> None:
+        """A break of so many virtual seconds."""
+        self._check_open()
+        self.break_condition = True
+        self._clock.run(self._clock.now_ns + round(duration * NS))
+        self.break_condition = False
+
+    def _update_break_state(self) -> None:
+        if self.break_condition:
+            self._uart.send_break()
+
+    def _update_rts_state(self) -> None:
+        self._uart.rts = bool(self.rts)
+
+    def _update_dtr_state(self) -> None:
+        self._uart.dtr = bool(self.dtr)
+
+    @property
+    def cts(self) -> bool:
+        """The board's RTS: it has room."""
+        self._check_open()
+        return self._uart.cts
+
+    @property
+    def dsr(self) -> bool:
+        """The board's DTR: its driver is up."""
+        self._check_open()
+        return self._uart.dsr
+
+    @property
+    def ri(self) -> bool:
+        """Nobody calls."""
+        self._check_open()
+        return False
+
+    @property
+    def cd(self) -> bool:
+        """The same as DSR: there is no modem in between."""
+        return self.dsr
+
+
+def open_console(board: Board, **settings: Any) -> ConsolePort:
+    """A port on a board's console; closed with its bench. ``settings``: those of :class:`ConsolePort`."""
+    port = ConsolePort(board.uart, board.name, **settings)
+    board.bench.on_close.append(port.close)
+    return port

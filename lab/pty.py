@@ -1,0 +1,138 @@
+"""The serial console as a pseudo-terminal, for any terminal program; live benches only.
+
+Its slave is raw before anybody learns its name, so nothing is echoed back to the board, and one descriptor of it stays
+open here, so that clients come and go without the master seeing a hang-up. What the board prints is paced at the baud
+rate: a client that throws away what came while it was still getting ready must see the answer to what it then sends.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import tty
+from typing import TYPE_CHECKING
+
+from board.uart import BITS_PER_CHAR, Uart
+from kernel.clock import NS, Event
+from kernel.errors import BenchError
+from lab.livefd import Feeder, require_live
+
+if TYPE_CHECKING:
+    from board.board import Board
+
+FASTEST = 115200  # of a UART that is faster, or infinitely fast: what terminal programs expect of a serial port
+CHUNK = 16  # characters that come at once
+OUT_LIMIT = 1 << 16  # bytes kept for a client that does not read; beyond that the oldest are lost
+
+
+class ConsolePty:
+    """A pseudo-terminal on a UART's line. ``path``: the terminal; ``link``: a symbolic link to it with a stable name.
+
+    ``link`` given as an argument must not exist, unless it is the dangling leftover of an earlier run; by default one
+    is made in a new directory. ``baud``: bits per second of what the board prints, the UART's own by default, at most
+    115200. ``lost``: bytes that no client read in time. Raises BenchError on a lockstep bench or if there is no
+    pseudo-terminal or link to be had.
+    """
+
+    def __init__(self, uart: Uart, *, link: str | None = None, baud: int | None = None, name: str = "console") -> None:
+        require_live(uart.clock, "a pseudo-terminal")
+        self._uart = uart
+        self._char_ns = BITS_PER_CHAR * NS // (baud or min(uart.baud or FASTEST, FASTEST))
+        self._out = bytearray()
+        self._busy = False
+        self._directory: str | None = None
+        self.lost = 0
+        self.closed = False
+        try:
+            self._master, self._slave = os.openpty()
+        except OSError as error:
+            raise BenchError(f"no pseudo-terminal to be had: {error}; is /dev/pts mounted?") from error
+        tty.setraw(self._slave)
+        os.set_blocking(self._master, False)
+        self.path = os.ttyname(self._slave)
+        try:
+            self.link = self._publish(link, name)
+            self._feeder = Feeder(uart, self._master, self.close, writable=self._writable, name="a pseudo-terminal")
+        except OSError as error:
+            self._release()
+            raise BenchError(f"pseudo-terminal {self.path} cannot be published: {error}") from error
+        except BenchError:
+            self._release()
+            raise
+        self._event = Event(uart.clock, self._due)
+        uart.listeners.append(self._on_output)
+        uart.dtr = uart.rts = True
+
+    def close(self) -> None:
+        """Takes the terminal and its link away. Idempotent."""
+        if self.closed:
+            return
+        self.closed = True
+        self._feeder.close()
+        self._uart.listeners.remove(self._on_output)
+        if not self._uart.clock.closed:
+            self._event.cancel()
+        try:
+            os.write(self._master, self._out)  # the board's last words
+        except OSError:
+            self.lost += len(self._out)
+        self._release()
+
+    def _publish(self, link: str | None, name: str) -> str:
+        if link is None:
+            self._directory = tempfile.mkdtemp(prefix="nutloop-")
+            link = os.path.join(self._directory, name.replace("/", "_"))
+        elif os.path.islink(link) and not os.path.exists(link):
+            os.unlink(link)
+        try:
+            os.symlink(self.path, link)
+        except FileExistsError as error:
+            raise BenchError(f"{link} exists already: another board's console? Choose another name") from error
+        return link
+
+    def _release(self) -> None:
+        link = getattr(self, "link", None)
+        if link is not None and os.path.islink(link) and os.readlink(link) == self.path:
+            os.unlink(link)
+        if self._directory is not None:
+            os.rmdir(self._directory)
+        os.close(self._master)
+        os.close(self._slave)
+
+    # Output
+
+    def _on_output(self, data: bytes) -> None:
+        self._out += data
+        if len(self._out) > OUT_LIMIT:
+            self.lost += len(self._out) - OUT_LIMIT
+            del self._out[:-OUT_LIMIT]
+        if not self._busy:
+            self._next()
+
+    def _next(self) -> None:
+        self._busy = bool(self._out)
+        if self._out:
+            self._event.at(self._uart.clock.now_ns + min(CHUNK, len(self._out)) * self._char_ns)
+
+    def _due(self) -> None:
+        try:
+            n = os.write(self._master, self._out[:CHUNK])
+        except BlockingIOError:
+            self._feeder.input.want_room(True)
+            return
+        del self._out[:n]
+        self._next()
+
+    def _writable(self) -> None:
+        self._feeder.input.want_room(False)
+        self._due()
+
+
+def open_pty(board: Board, *, link: str | None = None, baud: int | None = None) -> str:
+    """A pseudo-terminal on a board's console, there until its bench closes; returns the name to open.
+
+    ``link``: the name of the link to make; by default one that nothing else has. See :class:`ConsolePty`.
+    """
+    pty = ConsolePty(board.uart, link=link, baud=baud, name=board.name)
+    board.bench.on_close.append(pty.close)
+    return pty.link
