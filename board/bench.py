@@ -66,7 +66,7 @@ class Bench:
 
     # What stands on the bench
 
-    def board(self, name: str = "", profile: str = "sim", config: str | None = None, **overrides: object) -> Board:
+    def board(self, name: str = "", profile: str = "sim", config: str | None = None, **overrides: Any) -> Board:
         """Adds a board with a MAC and, unless configured otherwise, an address of its own: 10.0.1.2, 10.0.1.3, ..."""
         from board.board import Board
 

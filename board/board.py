@@ -27,6 +27,32 @@ IRQ_ETH, IRQ_UART = 4, 5
 BOOT_LIMIT = 30.0  # virtual seconds
 
 
+class NshReply(str):
+    """What a shell command printed, with plain line ends; ``status`` is its exit status, 0 or 1."""
+
+    status: int
+
+    def __new__(cls, text: str, status: int) -> NshReply:
+        reply = super().__new__(cls, text)
+        reply.status = status
+        return reply
+
+    @property
+    def ok(self) -> bool:
+        """Whether it succeeded."""
+        return self.status == 0
+
+    @property
+    def text(self) -> str:
+        """The text as a plain string."""
+        return str.__str__(self)
+
+    @property
+    def lines(self) -> list[str]:
+        """Its lines, without line ends."""
+        return self.splitlines()
+
+
 class ConsolePort:
     """The board's serial console as the bench sees it."""
 
@@ -161,9 +187,10 @@ class Board:
         self.kernel.tasks.start(task)
         return task
 
-    def nsh(self, command: str, timeout: float = 60.0) -> str:
-        """Runs one shell command and returns what it printed, with plain line ends. ``timeout``: virtual seconds.
+    def nsh(self, command: str, timeout: float = 60.0) -> NshReply:
+        """Runs one shell command and returns what it printed, a string that also has the exit status.
 
+        ``timeout``: virtual seconds.
         Raises TimeoutError, with what was printed so far, if it does not end in time.
         """
         self.boot()
@@ -171,7 +198,7 @@ class Board:
         if not self.bench.run_until(lambda: job.done, timeout):
             job.abandon()
             raise TimeoutError(f"nsh: {command!r} did not end within {timeout} virtual seconds; so far:\n{job.text}")
-        return job.text
+        return NshReply(job.text, job.status)
 
     @property
     def reports(self) -> list[str]:

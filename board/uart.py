@@ -134,12 +134,14 @@ class Uart:
 
     def send(self, data: bytes, error: int = 0) -> None:
         """Sends characters to the board, behind those that are on their way. ``error``: a CharError to put on each."""
-        self.log.add(self.clock.now_ns, data, sent=True)
-        self._queue(data, error)
+        if data and not self._dead:
+            self.log.add(self.clock.now_ns, data, sent=True)
+            self._queue(data, error)
 
     def send_break(self) -> None:
         """A break condition on the line: the board sees one NUL that is none."""
-        self._queue(b"\0", CharError.BREAK)
+        if not self._dead:
+            self._queue(b"\0", CharError.BREAK)
 
     def purge(self) -> None:
         """Takes back what has not arrived yet."""
@@ -229,8 +231,6 @@ class Uart:
     # Receiving
 
     def _queue(self, data: bytes, error: int) -> None:
-        if self._dead:
-            return
         self._receive_due()
         if not self._line:
             self._line_start = self.clock.now_ns

@@ -106,6 +106,7 @@ void wd_fini(struct board *b, struct wdog *w)
 int wd_start_abstick(struct board *b, struct wdog *w, int64_t tick)
 {
   struct wdog_heap *h = &b->wdogs;
+  if (b->halted) return 0;                  /* its time stands still */
   if (wd_active(w)) heap_remove(b, w);
   w->tick = tick;
   w->seq = h->seq++;

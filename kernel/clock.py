@@ -29,7 +29,7 @@ from kernel.core import (
     ACT_WDOG,
     BENCH_INTERRUPT,
     BENCH_WAKE,
-    FAULT_CLOSED,
+    FAULT_IRQ_STORM,
     HOST_CHECK,
     HOST_DEADLINE,
     HOST_FAULT,
@@ -40,7 +40,7 @@ from kernel.core import (
     check,
     lib,
 )
-from kernel.errors import BenchError, BoardClosed, ContextError, Hang, Livelock, TaskExit
+from kernel.errors import BenchError, ContextError, Livelock, TaskExit
 from kernel.watchdog import HostWatchdog
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Guest(Protocol):
 
     def irq(self, line: int) -> None: ...
     def wdog(self, number: int) -> None: ...
-    def where(self) -> str: ...
+    def where(self, line: int | None = None) -> str: ...
     def crash(self, error: BaseException, where: str) -> BenchError: ...
 
 
@@ -161,14 +161,15 @@ class Clock:
                 guest.irq(value)
             else:
                 guest.wdog(value)
-        except (Exception, Hang) as error:
-            return self.give_up(guest.crash(error, f"interrupt handler of line {value}" if kind == ACT_IRQ else "timer"))
+        except BaseException as error:  # a second Ctrl-C too: it must not hit the task on whose stack this runs
+            panic = guest.crash(error, f"interrupt handler of line {value}" if kind == ACT_IRQ else "timer")
+            return self.give_up(panic if isinstance(error, Exception) else error)
         return int(lib.irq_return(guest.board))
 
     def _event(self, value: int) -> int:
         try:
             self.events[value].call()
-        except Exception as error:
+        except BaseException as error:
             return self.give_up(error)
         return int(lib.bench_next(self.bench))
 
@@ -186,12 +187,15 @@ class Clock:
         return int(lib.bench_next(self.bench))
 
     def _core_fault(self, number: int, value: int) -> int:
-        if value == FAULT_CLOSED:
-            raise BoardClosed
         guest = self.guests.get(number)
-        where = guest.where() if guest else "hardware: events follow one another at one instant"
-        stack = "".join(traceback.format_stack(limit=12)[:-2])
-        return self.give_up(Livelock(f"time stands still at {self.now_ns} ns: {where} went on without it\n{stack}"))
+        if guest is None:
+            text = "events of the hardware follow one another without end"
+        elif value & 0xFF == FAULT_IRQ_STORM:
+            text = f"{guest.where(value >> 8)} asks again as soon as its handler returns; the handler has to quiet it"
+        else:
+            stack = "".join(traceback.format_stack(limit=12)[:-3])
+            text = f"{guest.where()} goes on and on in the kernel; it has to sleep, wait or burn time\n{stack}"
+        return self.give_up(Livelock(f"time stands still at {self.now_ns} ns: {text}"))
 
     def give_up(self, error: BaseException) -> int:
         """Hands an error to the host's call. What ran is left as it is, so the host may go on afterwards."""
@@ -217,6 +221,8 @@ class Clock:
             raise BenchError("the bench is closed")
         if getcurrent() is not self.host:
             raise ContextError("a task cannot make its own bench run: only the host can; in a task use sys.sleep()")
+        if self.running:
+            raise ContextError("time passes already: a handler, a model or a predicate cannot make its own bench run")
         if not self.powered:
             self._power_on()
         deadline = -1 if until is None else until

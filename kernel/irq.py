@@ -58,6 +58,13 @@ class Interrupts:
             raise Panic(f"unexpected interrupt on line {irq}: no handler is attached")
         vector[0](irq, vector[1])
 
+    def name(self, irq: int) -> str:
+        """The name of a line's handler, for a message."""
+        if irq == IRQ_TIMER:
+            return "the timer"
+        vector = self._vectors.get(irq)
+        return vector[2] if vector else "no handler"
+
     def table(self) -> list[tuple[int, str, Any, int]]:
         """Line, handler's name, argument and count of every attached line; the timer first."""
         board = self._kernel.board

@@ -22,7 +22,7 @@ from kernel.netlock import NetLock
 from kernel.notifier import Notifiers
 from kernel.sched import Explore, Fifo, Policy, RoundRobin
 from kernel.sync import Semaphore, Watchdog
-from kernel.sys import Sys
+from kernel.syscalls import Sys
 from kernel.syslog import LOG_CRIT, LOG_EMERG, LOG_ERR, LOG_WARNING, Syslog
 from kernel.task import Task, Tasks, spinning
 from kernel.wqueue import HPWORK, LPWORK, Work, WorkQueue
@@ -134,8 +134,10 @@ class Kernel:
         """A watchdog of Python's expired."""
         self.wdogs[number].call()
 
-    def where(self) -> str:
-        """Who is running, for a message."""
+    def where(self, line: int | None = None) -> str:
+        """Who is running, or the interrupt ``line``, for a message."""
+        if line is not None:
+            return f"interrupt line {line} ({self.irqs.name(line)}) of {self.name}"
         pid = lib.board_current(self.board)
         if pid == -2:
             return f"an interrupt handler of {self.name}"

@@ -56,8 +56,8 @@ class RoundRobin:
         return r
 
     def _expired(self, cpu: int) -> None:
-        lib.sched_rotate(self._board, cpu)
-        self._slice[cpu].start_next(self._interval)
+        if lib.sched_rotate(self._board, cpu) >= 0:  # an idle CPU needs no slices
+            self._slice[cpu].start_next(self._interval)
 
 
 class Explore:

@@ -106,6 +106,8 @@ class Mutex:
         if r >= ACT_BASE:
             r = self._follow(r)
         if r == -EPERM:
+            if self._kernel.closed:
+                raise self._kernel.cannot_wait(f"give back {self.name}")
             holder = self.holder
             who = "nobody" if holder < 0 else f"pid {holder}"
             raise ContextError(f"{self._kernel.where()} gives back {self.name}, which {who} holds")

@@ -58,17 +58,23 @@ class Task:
 
     def main(self) -> None:
         """The task's whole life, in its greenlet."""
+        result = self.run(self.entry, self.facade)
+        if isinstance(result, int):
+            self.status = result
+
+    def run(self, code: Callable[..., Any], *args: Any) -> Any:
+        """Calls code of the task's, whose end, however it comes about, must hit this task and no other."""
         try:
-            result = self.entry(self.facade)
-            self.status = result if isinstance(result, int) else 0
+            return code(*args)
         except TaskExit as end:
             self.status = end.args[0] if end.args and isinstance(end.args[0], int) else 0
         except GreenletExit:
             raise
-        except BaseException as error:  # whatever it is, it ends this task and no other
+        except BaseException as error:
             self.error = error
             self.status = 1
             self.kernel.task_raised(self, error)
+        return None
 
     def stack(self) -> list[str]:
         """Its Python frames, innermost last; empty if it is the running one or has not started."""
@@ -93,6 +99,8 @@ class Runner:
                 return
             if value != KILLED:
                 task.main()
+            if task.kernel.closed:
+                return
             self.task = None
             r = task.kernel.tasks.exited(task)
             clock.runners.append(self)
@@ -130,7 +138,10 @@ class Tasks:
         kernel, clock = self._kernel, self._clock
         task = Task(kernel, entry, name, priority, kind=kind, stack=stack, args=args)
         task.stack_addr = kernel.heap.malloc(stack, f"stack of {name}")
-        task.pid = check(lib.task_create(kernel.board, priority, affinity, SERVICE if service else 0), f"task {name}")
+        task.pid = lib.task_create(kernel.board, priority, affinity, SERVICE if service else 0)
+        if task.pid < 0:
+            kernel.heap.free(task.stack_addr)
+            check(task.pid, f"task {name} of priority {priority}")
         current = lib.board_current(kernel.board)
         task.parent = current if current > 0 else 0
         runner = clock.runners.pop() if clock.runners else Runner(clock)
@@ -154,11 +165,12 @@ class Tasks:
     def exited(self, task: Task) -> int:
         """Ends the running task; returns what the core answers, which is always somebody else's turn."""
         for cleanup in reversed(task.at_exit):
-            cleanup()
+            task.run(cleanup)
         held = self._kernel.held_by(task.pid)
         if held:
             self._kernel.report(f"task {task.name} (pid {task.pid}) ended holding {', '.join(held)}")
         task.alive = False
+        task.greenlet = None
         self._kernel.heap.free(task.stack_addr)
         self.by_pid.pop(task.pid, None)
         self._kernel.task_gone(task)

@@ -66,8 +66,9 @@ def task_info(kernel: Kernel, pid: int) -> TaskInfo:
     state, priority, base_priority, waitkind, holder, flags, sigmask, cpu, switches = (
         numbers[i] for i in (1, 2, 3, 4, 6, 7, 8, 9, 13)
     )
+    args: tuple[str, ...] = ()
     if task is None:
-        name, kind, args, parent, address = "CPU0 IDLE" if kernel.ncpus > 1 else "Idle_Task", "Kthread", (), 0, 0
+        name, kind, parent, address = "CPU0 IDLE" if kernel.ncpus > 1 else "Idle_Task", "Kthread", 0, 0
         allocated = int(kernel.options["IDLETHREAD_STACKSIZE"])
     else:
         name, kind, args, parent, address = task.name, task.kind, task.args, task.parent, task.stack_addr
@@ -77,7 +78,7 @@ def task_info(kernel: Kernel, pid: int) -> TaskInfo:
     event = ""
     if state == _BLOCKED:
         event = {_SEM: "Semaphore", _MUTEX: f"Mutex:{holder}", _SIGNAL: "Signal"}.get(waitkind, "Unlock")
-    wide = kernel.options["ARCH"] in ("sim", "arm64", "x86_64", "risc-v64")
+    wide = kernel.options["ARCH"] in ("sim", "arm64", "x86_64")
     return TaskInfo(
         pid=pid,
         name=name,

@@ -49,8 +49,6 @@ class LiveInput:
         self._writable = writable
         self._wanted = 0  # epoll's events
         self._epoll = select.epoll()
-        self._index = check(lib.live_add_fd(clock.bench, self._epoll.fileno()), name)
-        clock.on_input[self._index] = self._look
         self._file: Event | None = None
         self.closed = False
         try:
@@ -58,6 +56,11 @@ class LiveInput:
             self._epoll.unregister(fd)
         except PermissionError:
             self._file = Event(clock, self._read_file)
+        except OSError as error:
+            self._epoll.close()
+            raise BenchError(f"{name}: descriptor {fd} cannot be read: {error}") from error
+        self._index = check(lib.live_add_fd(clock.bench, self._epoll.fileno()), name)
+        clock.on_input[self._index] = self._look
         self.listen()
 
     def listen(self) -> None:

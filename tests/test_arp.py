@@ -6,17 +6,19 @@ from errno import ENETUNREACH
 from typing import Any
 
 import pytest
+from stack import BOARD_MAC, EVERYBODY, HOST_MAC, Packet, Stack, arp, ether, icmp, udp
 
 from kernel.arp import arp_delete, arp_get, arp_set, arp_table
 from kernel.inet import ether_aton
-from stack import BOARD_MAC, EVERYBODY, HOST_MAC, Packet, Stack, arp, ether, icmp, udp
 
 OTHER_MAC = ether_aton("02:00:00:00:00:77")
 REQUEST, REPLY = 1, 2
 
 
 def arp_frame(op: int, **fields: Any) -> bytes:
-    return ether(arp(op, **fields), 0x0806, dst=EVERYBODY if op == REQUEST else BOARD_MAC, src=fields.get("mac", HOST_MAC))
+    return ether(
+        arp(op, **fields), 0x0806, dst=EVERYBODY if op == REQUEST else BOARD_MAC, src=fields.get("mac", HOST_MAC)
+    )
 
 
 def known(s: Stack, ipaddr: str = "10.0.1.1") -> bytes | None:

@@ -107,7 +107,8 @@ def test_another_identifier_forgets_old_replies() -> None:
 
 def test_nothing_asked_nothing_received() -> None:
     with Stack() as s:
-        assert s.run(lambda _, sock=opened(s): error_of(sock.recv, 99)) == errno.EPROTO
+        sock = opened(s)
+        assert s.run(lambda _: error_of(sock.recv, 99)) == errno.EPROTO
 
 
 @pytest.mark.parametrize(

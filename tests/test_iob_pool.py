@@ -8,7 +8,7 @@ from errno import EALREADY, EINVAL
 from typing import Any
 
 import pytest
-from iob_kit import TEST, TICK, info, new, run, small_kernel, take_all
+from iob_kit import TEST, TICK, in_task, info, new, run, small_kernel, take_all
 
 from kernel.core import TRACE_KINDS, chooser_script, lib, trace_records
 from kernel.iob import IobOwner, IobPool, iob_owner
@@ -85,6 +85,10 @@ def test_buffer_freed_between_a_timeout_and_the_waiters_turn_goes_to_it_unless_l
         assert got == [None if leak else held[0]]
         assert pool.getstats().committed == int(leak)
         assert pool.check() == ""
+        if not leak:  # nothing of that wait is left for the next one to be woken by
+            before = kernel.ticks
+            assert in_task(kernel, lambda: (pool.timedalloc(False, 50, TEST), kernel.ticks - before)) == (None, 6)
+            assert info(pool)[2] == 0
 
 
 def test_waiter_that_is_killed_leaves_the_queue(kernel: Kernel) -> None:

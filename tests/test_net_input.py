@@ -1,4 +1,4 @@
-"""What the stack does with a frame before a socket sees it: IPv4 and ICMP of RFC 1122, and everything a wire can carry."""
+"""What the stack does with a frame before a socket sees it: IPv4, ICMP (RFC 1122), and anything a wire can carry."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def test_any_ttl_is_accepted(ttl: int) -> None:
         assert len(s.answers(ether(icmp(ECHO_REQUEST, ttl=ttl)))) == 1
 
 
-@pytest.mark.parametrize("options", [b"\1\1\1\0", b"\x07\x27\x04" + bytes(37), b"\xff" * 8, b"\x44\0\0\0", b"\x94\4\0\0"])
+@pytest.mark.parametrize(
+    "options", [b"\1\1\1\0", b"\x07\x27\x04" + bytes(37), b"\xff" * 8, b"\x44\0\0\0", b"\x94\4\0\0"]
+)
 def test_ip_options_are_skipped_and_not_returned(options: bytes) -> None:
     with Stack() as s:
         (reply,) = s.answers(ether(icmp(ECHO_REQUEST, data=b"data", options=options)))
@@ -113,7 +115,12 @@ def test_bad_ip_packet_is_dropped_counted_and_not_answered(name: str) -> None:
     with Stack() as s:
         assert s.answers(frame) == []
         stats = s.kernel.net.stats
-        counts = {"drop": stats.ipv4.drop, "chkerr": stats.ipv4.chkerr, "vhlerr": stats.vhlerr, "fragerr": stats.fragerr}
+        counts = {
+            "drop": stats.ipv4.drop,
+            "chkerr": stats.ipv4.chkerr,
+            "vhlerr": stats.vhlerr,
+            "fragerr": stats.fragerr,
+        }
         expected = {key: int(key in ("drop", counter)) for key in counts}
         assert (stats.ipv4.recv, counts) == (1, expected)
         assert s.device.stats.rx_fragments == (counter == "fragerr")
@@ -293,7 +300,9 @@ def mutated(draw: Any) -> bytes:
     if draw(st.booleans()):
         repair(frame)
     cut = draw(st.integers(0, len(frame)))
-    return bytes(frame[:cut] if draw(st.integers(0, 3)) == 0 else frame) + draw(st.sampled_from([b"", b"\0", bytes(40)]))
+    return bytes(frame[:cut] if draw(st.integers(0, 3)) == 0 else frame) + draw(
+        st.sampled_from([b"", b"\0", bytes(40)])
+    )
 
 
 @settings(max_examples=60)

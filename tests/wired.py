@@ -132,10 +132,10 @@ class Wired:
             self.call(self.eth.ifup)
 
     def call(self, function: Any, *args: Any, priority: int = 50) -> list[Any]:
-        """Runs ``function`` as a task of the board until nothing more happens; returns a list with its result."""
+        """Runs ``function`` as a task until it is done and nothing more happens; returns a list with its result."""
         results: list[Any] = []
         self.kernel.tasks.create(lambda _sys: results.append(function(*args)), "caller", priority)
-        self.clock.run(None)
+        self.clock.run(None, look=(lambda: bool(results)) if self.clock.live else None)
         return results
 
     def statistics(self) -> dict[str, int]:

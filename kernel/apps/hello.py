@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kernel.apps import App
 
 if TYPE_CHECKING:
-    from kernel.sys import Sys
+    from kernel.syscalls import Sys
 
 
 def main(sys: Sys) -> int:

@@ -12,12 +12,14 @@ from kernel.inet import inet_addr
 from kernel.socket import AF_INET, IPPROTO_ICMP, SOCK_DGRAM, Socket
 
 if TYPE_CHECKING:
-    from kernel.sys import Sys
+    from kernel.syscalls import Sys
 
 ECHO_REPLY, ECHO_REQUEST = 0, 8
 HEADER = 8
 MAX = 65535
 PATTERN = bytes(range(0x20, 0x7F))
+NUMBERS = {"-c": ("count", "count"), "-i": ("interval", "delay"), "-W": ("timeout", "timeout"), "-s": ("size", "size")}
+"""Options with a number: what messages call it, and its field in Options."""
 
 USAGE = """
 Usage: ping [-c <count>] [-i <interval>] [-W <timeout>] [-s <size>] <ip-address>
@@ -65,7 +67,6 @@ class Result:
 def parse_options(arguments: list[str]) -> Options:
     """Raises UsageError."""
     options = Options()
-    names = {"-c": ("count", "count"), "-i": ("interval", "delay"), "-W": ("timeout", "timeout"), "-s": ("size", "size")}
     try:
         given, rest = getopt(arguments, "c:i:W:s:I:h")
     except GetoptError as error:
@@ -77,7 +78,7 @@ def parse_options(arguments: list[str]) -> Options:
         if flag == "-I":
             options.notes.append("ERROR: Bind to device not supported")
             continue
-        shown, attribute = names[flag]
+        shown, attribute = NUMBERS[flag]
         value = int(text) if text.isascii() and text.isdigit() else 0
         if not 1 <= value <= MAX:
             raise UsageError(f"ERROR: <{shown}> out of range: {value}")
@@ -172,8 +173,8 @@ class Ping:
 
     def _reply(self, seqno: int, elapsed: int, data: bytes) -> None:
         options, result = self._options, self.result
-        tenths = elapsed % 1000 // 100
-        self._sys.print(f"{options.size} bytes from {options.host}: icmp_seq={seqno} time={elapsed // 1000}.{tenths} ms")
+        time = f"{elapsed // 1000}.{elapsed % 1000 // 100}"
+        self._sys.print(f"{options.size} bytes from {options.host}: icmp_seq={seqno} time={time} ms")
         result.times.append(elapsed)
         if len(data) != options.size:
             self._trouble(f"WARNING: Ignoring ICMP reply with different payload size: {len(data)} vs {options.size}")

@@ -8,7 +8,7 @@ from kernel.apps import App
 from kernel.socket import AF_INET, SOCK_DGRAM
 
 if TYPE_CHECKING:
-    from kernel.sys import Sys
+    from kernel.syscalls import Sys
 
 PORT = 7
 LONGEST = 65507  # what a UDP datagram holds at most

@@ -43,19 +43,19 @@ class CommandError(Exception):
 
 
 class CallFailed(CommandError):
-    """A system call failed in a command. ``text`` where CONFIG_NSH_STRERROR is set, else the number, is what is printed."""
+    """A system call failed in a command, with a positive ``errno``."""
 
-    def __init__(self, call: str, error: OSError) -> None:
+    def __init__(self, call: str, errno: int) -> None:
         super().__init__(call)
         self.call = call
-        self.errno = error.errno or 0
+        self.errno = errno
 
     def message(self, strerror: bool) -> str:
-        """The tail of the message."""
+        """The tail of the message: with the error's number or, if CONFIG_NSH_STRERROR is set, its text."""
         return f"{self.call} failed: {os.strerror(self.errno) if strerror else self.errno}"
 
 
 def failed_call(error: OSError, command: str) -> CallFailed:
     """The message for an OSError that a command did not handle: its text begins with the name of the call."""
     name = re.match(r"\w+", error.strerror or "")
-    return CallFailed(name[0] if name else command, error)
+    return CallFailed(name[0] if name else command, error.errno or 0)

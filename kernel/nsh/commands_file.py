@@ -6,7 +6,7 @@ from errno import EISDIR
 from getopt import GetoptError, getopt
 from typing import TYPE_CHECKING
 
-from kernel.nsh.command import ARGINVALID, OK, TOOMANYARGS, CallFailed, Command, CommandError
+from kernel.nsh.command import ARGINVALID, OK, TOOMANYARGS, CallFailed, Command, CommandError, failed_call
 from kernel.procfs import Directory, File, find, fullpath
 
 if TYPE_CHECKING:
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 END_OF_INPUT = (b"", b"\x03", b"\x04")  # Ctrl-C and Ctrl-D; on a terminal there is no other end
 
 
-def catfile(shell: Shell, path: str) -> None:
-    """Prints a file. Raises CommandError."""
+def catfile(shell: Shell, command: str, path: str) -> None:
+    """Prints a file on behalf of a command. Raises CommandError."""
     name = fullpath(shell.cwd, path)
     try:
         node = find(shell.kernel, name, shell.sys.getpid())
     except OSError as error:
         if name.startswith("/proc"):
-            shell.error("cat", f"Could not open {name} (is procfs mounted?)")
-        raise CallFailed("open", error) from None
+            shell.error(command, f"Could not open {name} (is procfs mounted?)")
+        raise failed_call(error, command) from None
     if isinstance(node, Directory):
-        raise CallFailed("read", OSError(EISDIR, name))
+        raise CallFailed("read", EISDIR)
     shell.write(node.read())
 
 
 def cat(shell: Shell, argv: list[str]) -> int:
     """Prints files, or without any what is typed."""
     for path in argv[1:]:
-        catfile(shell, path)
+        catfile(shell, argv[0], path)
     if len(argv) == 1:
         while (data := shell.sys.read(1)) not in END_OF_INPUT:
             shell.sys.write(data)
@@ -40,7 +40,7 @@ def cat(shell: Shell, argv: list[str]) -> int:
 
 
 def ls(shell: Shell, argv: list[str]) -> int:
-    """Lists a directory, or names a file. -l: mode and size, -s: size, -h: size for people, -R: directories in it too."""
+    """Lists a directory, or names a file. -l: mode and size, -s: size, -R: the directories in it too."""
     try:
         given, paths = getopt(argv[1:], "lRsh")
     except GetoptError:
@@ -52,7 +52,7 @@ def ls(shell: Shell, argv: list[str]) -> int:
     try:
         node = find(shell.kernel, path, shell.sys.getpid())
     except OSError as error:
-        raise CallFailed("stat", error) from None
+        raise CallFailed("stat", error.errno or 0) from None
     if isinstance(node, File):
         shell.write(f"{_details(node, flags)} {path}\n")
     else:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kernel.inet import ether_aton, inet_addr, inet_ntoa
-from kernel.nsh.command import ARGINVALID, ERROR, OK, CallFailed, Command, CommandError
-from kernel.procfs import find
+from kernel.nsh.command import ARGINVALID, ERROR, OK, Command, CommandError
+from kernel.nsh.commands_file import catfile
 from kernel.procnet import net_device, net_stat
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def ifconfig(shell: Shell, argv: list[str]) -> int:
         return OK
     name = argv[1]
     if len(argv) == 2:
-        _show(shell, name)
+        catfile(shell, argv[0], f"/proc/net/{name}")
         return OK
     settings = parse_settings(argv[2:])
     try:
@@ -101,16 +101,6 @@ def ifconfig(shell: Shell, argv: list[str]) -> int:
     if settings.up is not None:
         return OK if (device.ifup() if settings.up else device.ifdown()) == 0 else ERROR
     return OK
-
-
-def _show(shell: Shell, name: str) -> None:
-    path = f"/proc/net/{name}"
-    try:
-        node = find(shell.kernel, path)
-    except OSError as error:
-        shell.error("ifconfig", f"Could not open {path} (is procfs mounted?)")
-        raise CallFailed("open", error) from None
-    shell.write(node.read())
 
 
 def _apply(device: NetDevice, settings: Settings) -> None:

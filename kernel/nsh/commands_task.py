@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from kernel.kernel import SIGTERM
 from kernel.nsh.command import ARGINVALID, ERROR, OK, CallFailed, Command, CommandError
+from kernel.nsh.commands_file import catfile
 from kernel.nsh.numbers import strtol
-from kernel.procfs import meminfo
 from kernel.taskinfo import TaskInfo, task_info, task_pids
 from kernel.version import RELEASE, SYSNAME, version
 
@@ -31,8 +31,8 @@ def ps(shell: Shell, argv: list[str]) -> int:
     for pid in pids:
         try:
             task = task_info(kernel, pid)
-        except OSError as error:
-            raise CallFailed("open", OSError(ENOENT, str(error))) from None
+        except OSError:
+            raise CallFailed("open", ENOENT) from None
         shell.write(ps_line(kernel, task))
     return OK
 
@@ -42,8 +42,8 @@ def ps_title(kernel: Kernel) -> str:
     cpu = f"{'CPU':>3} " if kernel.ncpus > 1 else ""
     used = f"{'USED':>7} {'FILLED':>6} " if kernel.options["STACK_COLORATION"] else ""
     return (
-        f"{'TID':>5} {'PID':>5} {'PPID':>5} {cpu}{'PRI':>3} {'POLICY':<8} {'TYPE':<7} {'NPX':>3} {'STATE':<8} {'EVENT':<9} "
-        f"{'SIGMASK':<16} {'STACK':>7} {used}COMMAND\n"
+        f"{'TID':>5} {'PID':>5} {'PPID':>5} {cpu}{'PRI':>3} {'POLICY':<8} {'TYPE':<7} {'NPX':>3} {'STATE':<8} "
+        f"{'EVENT':<9} {'SIGMASK':<16} {'STACK':>7} {used}COMMAND\n"
     )
 
 
@@ -62,7 +62,7 @@ def ps_line(kernel: Kernel, task: TaskInfo) -> str:
 
 def free(shell: Shell, argv: list[str]) -> int:
     """/proc/meminfo."""
-    shell.write(meminfo(shell.kernel))
+    catfile(shell, argv[0], "/proc/meminfo")
     return OK
 
 
@@ -80,7 +80,7 @@ def kill(shell: Shell, argv: list[str]) -> int:
     if r == -ESRCH:
         raise CommandError(f"no such task: {argv[2] if len(argv) == 3 else '(null)'}")  # NuttX prints its third word
     if r < 0:
-        raise CallFailed("kill", OSError(-r, "kill"))
+        raise CallFailed("kill", -r)
     return OK
 
 
@@ -136,7 +136,7 @@ def uptime(shell: Shell, argv: list[str]) -> int:
 def dmesg(shell: Shell, argv: list[str]) -> int:
     """The log, if it is kept in RAM."""
     if not shell.kernel.options["RAMLOG_SYSLOG"]:
-        raise CallFailed("open", OSError(ENOENT, "/dev/kmsg"))
+        raise CallFailed("open", ENOENT)
     shell.write(shell.kernel.syslog.text())
     return OK
 
@@ -154,7 +154,7 @@ def poweroff(shell: Shell, argv: list[str]) -> int:
 def _power(shell: Shell, action: Callable[[], None] | None) -> int:
     """Does it and waits for the end, as boardctl() does not return either."""
     if action is None:
-        raise CallFailed("boardctl", OSError(ENOTTY, "boardctl"))
+        raise CallFailed("boardctl", ENOTTY)
     action()
     shell.sys.semaphore().wait(interruptible=False)
     return ERROR

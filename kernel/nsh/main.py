@@ -16,7 +16,7 @@ from kernel.task import Task
 
 if TYPE_CHECKING:
     from kernel.kernel import Kernel
-    from kernel.sys import Sys
+    from kernel.syscalls import Sys
 
 
 def nsh_main(sys: Sys) -> int:

@@ -1,7 +1,7 @@
 """The language of a command line: commands, words, quotes and variables.
 
 Parsing and expanding are apart, because ``a; echo $?`` needs the status of ``a`` after the whole line has been parsed.
-Quoting is NuttX's (CONFIG_NSH_QUOTE): '...' keeps everything, "..." keeps all but ``$``, a backslash keeps one character.
+Quoting is NuttX's (CONFIG_NSH_QUOTE): '...' keeps everything, "..." keeps all but ``$``, a backslash one character.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reading a line from a terminal: echo, backspace, and CR, LF or CR LF as one Enter.
 
-Control characters that mean nothing here, Ctrl-C among them, are ignored, and so are escape sequences. A line that fills
-CONFIG_LINE_MAX ends there, as in NuttX.
+Control characters that mean nothing here, Ctrl-C among them, are ignored, and so are escape sequences. A line that
+fills CONFIG_LINE_MAX ends there, as in NuttX.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class Readline:
         self._after_cr = False
 
     def read(self) -> bytes | None:
-        """The next line without its end; None at the end of input. Raises InterruptedError when a signal came."""
+        """The next line without its end; None at the end of input."""
         self._stdout.write(ERASE_TO_EOL)
         line = bytearray()
         while len(line) + 1 < self._limit:
-            data = self._stdin.read(1)
+            data = self._getc()
             if not data:
                 return bytes(line) if line else None
             c = data[0]
@@ -45,10 +45,18 @@ class Readline:
                 self._stdout.write(data)
         return bytes(line)
 
+    def _getc(self) -> bytes:
+        """One character; a signal does not end the line."""
+        while True:
+            try:
+                return self._stdin.read(1)
+            except InterruptedError:
+                continue
+
     def _skip_escape(self) -> None:
         """Swallows the rest of an escape sequence: ESC [ parameters final, ESC O final, or ESC and one character."""
-        c = self._stdin.read(1)
+        c = self._getc()
         if c not in (b"[", b"O"):
             return
-        while (c := self._stdin.read(1)) and 0x20 <= c[0] <= 0x3F:
+        while (c := self._getc()) and 0x20 <= c[0] <= 0x3F:
             pass

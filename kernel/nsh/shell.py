@@ -30,7 +30,7 @@ from kernel.nsh.readline import Readline
 from kernel.version import RELEASE
 
 if TYPE_CHECKING:
-    from kernel.sys import Sys
+    from kernel.syscalls import Sys
 
 GREETING = f"\nNuttShell (NSH) NuttX-{RELEASE}\n"
 
@@ -127,7 +127,7 @@ class Shell:
         try:
             task = sys.spawn(app.main, app.name, app.priority, tuple(argv[1:]), stack)
         except OSError as error:
-            return self._failed(argv[0], CallFailed("task_create", error))
+            return self._failed(argv[0], CallFailed("task_create", error.errno or 0))
         self.last_pid = task.pid
         if background:
             self.write(f"{app.name} [{task.pid}:{app.priority}]\n")

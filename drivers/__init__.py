@@ -1,0 +1,1 @@
+"""What a NuttX driver does, against registers and DMA rings: Ethernet, serial, loopback."""

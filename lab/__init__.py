@@ -1,0 +1,1 @@
+"""What stands around a board: scapy wires, TAP, captures, consoles, the pytest plugin and the command line."""

@@ -1,0 +1,493 @@
+"""Time, payment and who runs: charges are paid interruptibly, priorities are strict, CPUs overlap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from kernelrig import MS, TICK, US, Rig
+
+from kernel.core import SITES, chooser_script
+
+# Run, then pay
+
+
+def test_code_runs_at_one_instant_and_its_cost_is_paid_on_return() -> None:
+    with Rig(costs={"SEM": 250}) as rig:
+
+        def app(sys: Any) -> None:
+            sem = sys.semaphore(0)
+            rig.note("before")
+            sem.post()
+            rig.note("after")
+
+        rig.spawn(app)
+        rig.run()
+        assert rig.log == [(0, "before"), (250, "after")]
+
+
+def test_without_costs_time_stands_still_while_code_runs() -> None:
+    with Rig() as rig:
+
+        def app(sys: Any) -> None:
+            sem = sys.semaphore(0)
+            for _ in range(1000):
+                sem.post()
+            rig.note("done")
+
+        rig.spawn(app)
+        rig.run()
+        assert rig.log == [(0, "done")]
+
+
+def test_costs_below_a_nanosecond_add_up() -> None:
+    with Rig(costs={"SEM": 0.25}) as rig:
+
+        def app(sys: Any) -> None:
+            sem = sys.semaphore(0)
+            for _ in range(1000):
+                sem.post()
+            rig.note("done")
+
+        rig.spawn(app)
+        rig.run()
+        assert rig.log == [(250, "done")]
+
+
+def test_every_operation_has_the_cost_of_the_table() -> None:
+    costs = {"SWITCH": 7, "SEM": 100, "WORK": 1000, "WDOG": 10_000}
+    with Rig(costs=costs) as rig:
+
+        def app(sys: Any) -> None:
+            rig.note("start")
+            sys.semaphore(0).post()
+            rig.note("sem")
+            sys.work_cancel(work)
+            sys.work_queue(sys.LPWORK, work, lambda _arg: None)
+            rig.note("work")
+            sys.watchdog(lambda: None).start(5)
+            rig.note("wdog")
+
+        work = rig.sys.work()
+        rig.run()
+        begin = rig.now
+        rig.spawn(app, priority=200)
+        rig.run(1 * MS)
+        times = [t - begin for t, _ in rig.log]
+        assert times == [7, 107, 1107, 11107]
+
+
+def test_an_interrupt_inside_a_charge_is_on_time_to_the_nanosecond() -> None:
+    with Rig() as rig:
+        rig.line(5, lambda _irq, _arg: rig.note("interrupt"))
+        rig.pulse_at(123_457, 5)
+
+        def app(sys: Any) -> None:
+            sys.burn(1000)
+            rig.note("burnt")
+
+        rig.spawn(app)
+        rig.run()
+        assert rig.log == [(123_457, "interrupt"), (1000 * US, "burnt")]
+
+
+def test_what_a_handler_costs_is_added_to_the_task_it_interrupts() -> None:
+    with Rig(costs={"IRQ_ENTER": 300, "IRQ_EXIT": 200}) as rig:
+        rig.line(5, lambda _irq, _arg: rig.kernel.burn(1500))
+        rig.pulse_at(10_000, 5)
+
+        def app(sys: Any) -> None:
+            sys.burn(100)
+            rig.note("burnt")
+
+        rig.spawn(app)
+        rig.run()
+        assert rig.log == [(100_000 + 300 + 1500 + 200, "burnt")]
+
+
+def test_preemption_inside_a_charge_leaves_the_rest_to_be_paid_later() -> None:
+    with Rig() as rig:
+        go = rig.sys.semaphore(0)
+        rig.line(5, lambda _irq, _arg: go.post())
+        rig.pulse_at(300_000, 5)
+
+        def high(sys: Any) -> None:
+            go.wait()
+            rig.note("high")
+            sys.burn(50)
+            rig.note("high done")
+
+        def low(sys: Any) -> None:
+            sys.burn(1000)
+            rig.note("low done")
+
+        rig.spawn(high, "high", 200)
+        rig.spawn(low, "low", 100)
+        rig.run()
+        assert rig.log == [(300_000, "high"), (350_000, "high done"), (1_050_000, "low done")]
+
+
+def test_a_task_that_fell_asleep_still_pays_when_nobody_else_wants_the_cpu() -> None:
+    with Rig(costs={"SEM": 40_000}) as rig:
+        task = rig.spawn(lambda sys: sys.semaphore(0).wait())
+        rig.run()
+        assert rig.now == 40_000
+        assert rig.kernel.task_numbers(task.pid)[15] == 0  # nothing owed
+
+
+def test_a_wake_during_the_payment_for_the_wait_lets_the_payment_end_first() -> None:
+    with Rig(costs={"SEM": 40_000}) as rig:
+        sem = rig.sys.semaphore(0)
+        rig.line(5, lambda _irq, _arg: sem.post())
+        rig.pulse_at(10_000, 5)
+
+        def app(_sys: Any) -> None:
+            sem.wait()
+            rig.note("woken")
+
+        rig.spawn(app)
+        rig.run()
+        assert rig.log == [(80_000, "woken")]  # its wait, and the post that the handler pays for
+
+
+# Who runs
+
+
+def test_priority_is_strict_and_equals_run_in_the_order_they_came() -> None:
+    with Rig() as rig:
+
+        def app(sys: Any) -> None:
+            rig.note(sys.task.name)
+
+        for name, priority in [("a", 100), ("b", 200), ("c", 100), ("d", 255), ("e", 1)]:
+            rig.spawn(app, name, priority)
+        rig.run()
+        assert rig.words() == ["d", "b", "a", "c", "e"]
+
+
+def test_a_task_does_not_give_way_to_an_equal_that_it_wakes() -> None:
+    with Rig() as rig:
+
+        def first(sys: Any) -> None:
+            sys.spawn(lambda _sys: rig.note("second"), priority=100)
+            sys.sleep(0)
+            rig.note("never before second")
+
+        def app(sys: Any) -> None:
+            sys.spawn(lambda _sys: rig.note("equal"), priority=100)
+            rig.note("still me")
+
+        rig.spawn(app, priority=100)
+        rig.run()
+        rig.spawn(first, priority=100)
+        rig.run()
+        assert rig.words() == ["still me", "equal", "second", "never before second"]
+
+
+def test_a_more_important_task_runs_the_moment_it_becomes_ready() -> None:
+    with Rig() as rig:
+
+        def app(sys: Any) -> None:
+            sys.spawn(lambda _sys: rig.note("high"), priority=101)
+            rig.note("low")
+
+        rig.spawn(app, priority=100)
+        rig.run()
+        assert rig.words() == ["high", "low"]
+
+
+def test_a_preempted_task_stays_before_its_equals() -> None:
+    with Rig() as rig:
+
+        def preempted(sys: Any) -> None:
+            sys.burn(1000)
+            rig.note("first")
+
+        rig.line(5, lambda _irq, _arg: rig.spawn(lambda sys: sys.burn(10), "high", 200) and None)
+        rig.pulse_at(500 * US, 5)
+        rig.spawn(preempted, priority=100)
+        rig.spawn(lambda _sys: rig.note("second"), priority=100)
+        rig.run()
+        assert rig.log == [(1010 * US, "first"), (1010 * US, "second")]
+
+
+def test_yield_lets_equals_go_first_and_nobody_below() -> None:
+    with Rig() as rig:
+
+        def polite(sys: Any) -> None:
+            rig.note("polite")
+            sys.sched_yield()
+            rig.note("polite again")
+
+        rig.spawn(polite, priority=100)
+        rig.spawn(lambda _sys: rig.note("equal"), priority=100)
+        rig.spawn(lambda _sys: rig.note("below"), priority=99)
+        rig.run()
+        assert rig.words() == ["polite", "equal", "polite again", "below"]
+
+
+def test_round_robin_shares_the_cpu_in_slices() -> None:
+    with Rig(RR_INTERVAL=20) as rig:
+
+        def app(sys: Any) -> None:
+            for _ in range(3):
+                sys.burn(20_000)
+                rig.note(sys.task.name)
+
+        for name in "ab":
+            rig.spawn(app, name)
+        rig.run()
+        assert rig.words() == ["a", "b"] * 3
+        assert rig.now == 120 * MS
+
+
+def test_a_slice_that_ends_during_a_call_does_not_change_its_answer() -> None:
+    with Rig(RR_INTERVAL=10, costs={"SEM": 20 * MS}) as rig:
+        answers: list[int] = []
+
+        def app(sys: Any) -> None:
+            answers.append(sys.semaphore(0).trywait())
+
+        for _ in range(3):
+            rig.spawn(app)
+        rig.run()
+        assert answers == [-11] * 3
+
+
+def test_without_round_robin_an_equal_waits_for_ever() -> None:
+    with Rig() as rig:
+        rig.spawn(lambda sys: sys.burn(50_000_000), "hog")
+        rig.spawn(lambda _sys: rig.note("starved"), "starved")
+        rig.run(10_000 * MS)
+        assert rig.log == []
+
+
+def test_sched_lock_keeps_the_cpu_until_it_is_given_up_or_the_task_waits() -> None:
+    with Rig() as rig:
+
+        def app(sys: Any) -> None:
+            sys.sched_lock()
+            sys.sched_lock()
+            sys.spawn(lambda _sys: rig.note("high"), priority=200)
+            sys.sched_unlock()
+            rig.note("still locked")
+            sys.sched_unlock()
+            rig.note("unlocked")
+            sys.sched_lock()
+            sys.spawn(lambda _sys: rig.note("while it sleeps"), priority=200)
+            sys.sleep(0.01)
+            rig.note("awake")
+
+        rig.spawn(app, priority=100)
+        rig.run()
+        assert rig.words() == ["still locked", "high", "unlocked", "while it sleeps", "awake"]
+
+
+def test_an_interrupt_cuts_into_sched_lock_but_a_task_does_not() -> None:
+    with Rig() as rig:
+        go = rig.sys.semaphore(0)
+
+        def handler(_irq: int, _arg: Any) -> None:
+            rig.note("interrupt")
+            go.post()
+
+        rig.line(5, handler)
+        rig.pulse_at(100 * US, 5)
+
+        def high(_sys: Any) -> None:
+            go.wait()
+            rig.note("high")
+
+        def app(sys: Any) -> None:
+            sys.sched_lock()
+            sys.burn(1000)
+            rig.note("burnt")
+            sys.sched_unlock()
+
+        rig.spawn(high, priority=200)
+        rig.spawn(app, priority=100)
+        rig.run()
+        assert rig.log == [(100 * US, "interrupt"), (1000 * US, "burnt"), (1000 * US, "high")]
+
+
+@pytest.mark.parametrize("inherit", [True, False])
+def test_priority_inheritance_bounds_the_wait_for_a_mutex(inherit: bool) -> None:
+    with Rig(PRIORITY_INHERITANCE=inherit) as rig:
+        mutex = rig.sys.mutex()
+
+        def low(sys: Any) -> None:
+            with mutex:
+                sys.burn(100)
+                rig.note(sys.kernel.task_numbers(sys.getpid())[2])  # its priority before it gives the mutex back
+            rig.note("low done")
+
+        def middle(sys: Any) -> None:
+            sys.burn(10_000)
+            rig.note("middle done")
+
+        def high(_sys: Any) -> None:
+            with mutex:
+                rig.note("high has it")
+
+        rig.spawn(low, "low", 50)
+        rig.at(10 * US, lambda: rig.spawn(middle, "middle", 100) and rig.spawn(high, "high", 150) and None)
+        rig.run()
+        if inherit:
+            assert rig.words() == [150, "high has it", "middle done", "low done"]
+        else:
+            assert rig.words() == ["middle done", 50, "high has it", "low done"]
+
+
+def test_inheritance_reaches_along_a_chain_of_holders_and_ends_with_each() -> None:
+    with Rig(PRIORITY_INHERITANCE=True) as rig:
+        facade = rig.sys
+        a, b = facade.mutex("a"), facade.mutex("b")
+        go = facade.semaphore(0)
+
+        def first(_sys: Any) -> None:
+            with a:
+                go.wait()
+
+        def second(_sys: Any) -> None:
+            with b, a:
+                pass
+
+        def third(_sys: Any) -> None:
+            with b:
+                pass
+
+        one = rig.spawn(first, "one", 10)
+        rig.run()
+        two = rig.spawn(second, "two", 20)
+        rig.run()
+        three = rig.spawn(third, "three", 30)
+
+        def priorities() -> list[int]:
+            return [rig.kernel.task_numbers(t.pid)[2] for t in (one, two)]
+
+        rig.run()
+        assert priorities() == [30, 30]
+        rig.kernel.tasks.kill(three.pid)
+        rig.run()
+        assert priorities() == [20, 20]
+        go.post()
+        rig.run()
+        assert not (one.alive or two.alive or three.alive)
+
+
+# Several CPUs
+
+
+def test_two_cpus_run_two_tasks_at_the_same_time() -> None:
+    with Rig(ncpus=2) as rig:
+
+        def app(sys: Any) -> None:
+            for _ in range(3):
+                sys.burn(100)
+                rig.note(sys.task.name)
+
+        rig.spawn(app, "a")
+        rig.spawn(app, "b")
+        rig.run()
+        assert rig.log == [(t * 100 * US, name) for t in (1, 2, 3) for name in "ab"]
+
+
+def test_cpus_interleave_at_each_charge() -> None:
+    with Rig(ncpus=2, costs={"SEM": 1000}) as rig:
+
+        def app(sys: Any) -> None:
+            sem = sys.semaphore(0)
+            for _ in range(4):
+                sem.post()
+                rig.note(sys.task.name)
+
+        rig.spawn(app, "a")
+        rig.spawn(app, "b")
+        rig.run()
+        assert rig.words() == ["a", "b"] * 4
+
+
+def test_affinity_keeps_a_task_on_its_cpu() -> None:
+    with Rig(ncpus=2) as rig:
+        for name in "abc":
+            rig.spawn(lambda sys: (sys.burn(100), rig.note(sys.task.name)), name, affinity=0b10)
+        rig.run()
+        assert rig.log == [(100 * US, "a"), (200 * US, "b"), (300 * US, "c")]
+
+
+def test_a_displaced_task_displaces_a_lesser_one_elsewhere() -> None:
+    with Rig(ncpus=2) as rig:
+
+        def app(sys: Any) -> None:
+            sys.burn(100)
+            rig.note(sys.task.name)
+
+        rig.spawn(app, "middle", 50, affinity=0b11)
+        rig.spawn(app, "low", 10, affinity=0b10)
+        rig.at(10 * US, lambda: rig.spawn(app, "high", 100, affinity=0b01) and None)
+        rig.run()
+        assert rig.log == [(100 * US, "middle"), (110 * US, "high"), (190 * US, "low")]
+
+
+def test_a_sleeper_that_still_pays_on_one_cpu_is_never_run_by_two() -> None:
+    with Rig(ncpus=2, costs={"SEM": 1000, "SWITCH": 300}) as rig:
+        facade = rig.sys
+        ping, pong = facade.semaphore(0), facade.semaphore(0)
+        inside: list[str] = []
+
+        def app(sys: Any, take: Any, give: Any) -> None:
+            for _ in range(200):
+                take.wait()
+                inside.append(sys.task.name)
+                give.post()
+
+        for i in range(4):
+            rig.spawn((lambda sys: app(sys, ping, pong)) if i % 2 else (lambda sys: app(sys, pong, ping)), f"t{i}")
+        ping.post()
+        rig.run()
+        ran = [event for event in rig.trace("switch") if event.object]
+        assert len(inside) == 800
+        assert ran and not rig.kernel.reports
+
+
+# Choices
+
+
+def test_the_chooser_decides_among_equals_if_asked_to() -> None:
+    def order(script: list[int]) -> list[str]:
+        with Rig() as rig:
+            rig.kernel.explore_ties()
+            chooser_script(rig.clock.bench, SITES.index("eqprio"), 2, script)
+            rig.run()
+            for name in "abcd":
+                rig.spawn(lambda sys: rig.note(sys.task.name), name)
+            rig.run()
+            return rig.words()
+
+    assert order([]) == ["a", "b", "c", "d"]
+    assert order([0, 3, 1]) != order([0, 0, 0])
+    assert sorted(order([9, 3, 1, 1])) == ["a", "b", "c", "d"]
+
+
+def test_a_random_choice_is_the_same_for_the_same_seed_and_differs_between_seeds() -> None:
+    def order(seed: int) -> str:
+        with Rig(seed=seed) as rig:
+            rig.kernel.explore_ties()
+            chooser_script(rig.clock.bench, SITES.index("eqprio"), 1, [])
+            for name in "abcdefgh":
+                rig.spawn(lambda sys: rig.note(sys.task.name), name)
+            rig.run()
+            return "".join(rig.words())
+
+    orders = [order(seed) for seed in range(8)]
+    assert orders == [order(seed) for seed in range(8)]
+    assert len(set(orders)) > 4
+
+
+def test_the_tick_is_not_charged_when_nothing_is_due() -> None:
+    with Rig() as rig:
+        rig.spawn(lambda sys: sys.sleep(3600))
+        before = rig.kernel.irqs.table()[0][3]
+        rig.run(3601 * 1000 * MS)
+        assert rig.kernel.irqs.table()[0][3] - before == 1
+        assert rig.now >= 3600 * 1000 * MS + TICK

@@ -1,0 +1,125 @@
+"""The texts of /proc/net against what NuttX prints, to the column."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stack import Stack, ether, icmp, udp
+
+from kernel import procnet
+
+STAT = """\
+             IPv4   UDP  ICMP
+Received     0003  0001  0001
+Dropped      0001  0001  0000
+  IPv4        VHL: 0001   Frg: 0000
+  Checksum   0000  0000  ----
+  Type       0000  ----  0000
+Sent         0002  0000  0002
+"""
+
+STAT_ALL = """\
+             IPv4  IPv6   TCP   UDP  ICMP ICMPv6
+Received     0000  0000  0000  0000  0000  0000
+Dropped      0000  0000  0000  0000  0000  0000
+  IPv4        VHL: 0000   Frg: 0000
+  IPv6        VHL: 0000
+  Checksum   0000  ----  0000  0000  ----  ----
+  TCP         ACK: 0000   SYN: 0000
+              RST: 0000  0000
+  Type       0000  0000  ----  ----  0000  0000
+Sent         0000  0000  0000  0000  0000  0000
+  Rexmit     ----  ----  0000  ----  ----  ----
+"""
+
+ETH0 = """\
+eth0\tLink encap:Ethernet HWaddr 02:00:00:00:00:02 at RUNNING mtu 1500
+\tinet addr:10.0.1.2 DRaddr:10.0.1.1 Mask:255.255.255.0
+
+\tRX: Received Fragment Errors   Bytes   
+\t    00000001 00000000 00000000 4e              
+\t    IPv4     ARP      Dropped 
+\t    00000001 00000000 00000000
+\tTX: Queued   Sent     Errors   Timeouts Bytes   
+\t    00000001 00000001 00000000 00000000 4e               
+\tTotal Errors: 00000000
+
+"""  # noqa: W291
+
+LO = """\
+lo\tLink encap:Local Loopback at RUNNING mtu 1518
+\tinet addr:127.0.0.1 DRaddr:127.0.0.1 Mask:255.0.0.0
+
+\tRX: Received Fragment Errors   Bytes   
+\t    00000000 00000000 00000000 0               
+\t    IPv4     ARP      Dropped 
+\t    00000000 00000000 00000000
+\tTX: Queued   Sent     Errors   Timeouts Bytes   
+\t    00000000 00000000 00000000 00000000 0                
+\tTotal Errors: 00000000
+
+"""  # noqa: W291
+
+UDP = """\
+UDP sl  flg   rxsz local_address           remote_address         
+     1:  21      0      0          0.0.0.0:7               0.0.0.0:0     
+     2:  61      0     25         10.0.1.2:5000           10.0.1.1:1000  
+"""  # noqa: W291
+
+ROUTES = """\
+SEQ   TARGET          NETMASK         ROUTER          
+   1. 192.168.0.0     255.255.0.0     10.0.1.50       
+"""  # noqa: W291
+
+
+def test_protocol_statistics() -> None:
+    with Stack() as s:
+        s.input(ether(icmp(8)), ether(icmp(8, vhl=0x65)), ether(udp(b"x", dport=9)))
+        assert procnet.net_stat(s.kernel) == STAT
+
+
+def test_protocol_statistics_have_the_columns_of_the_configuration() -> None:
+    with Stack() as s:
+        s.kernel.options = dict.fromkeys(("NET_IPv6", "NET_TCP"), True)
+        assert procnet.net_stat(s.kernel) == STAT_ALL
+
+
+def test_device_statistics_are_hexadecimal() -> None:
+    with Stack() as s:
+        s.input(ether(icmp(8, data=bytes(36))))
+        s.frames()
+        assert procnet.net_device(s.kernel, s.device) == ETH0
+        assert procnet.net_device(s.kernel, s.kernel.net.device("lo")) == LO
+
+
+def test_device_states() -> None:
+    with Stack() as s:
+        states = [s.device.state]
+        s.eth.ifdown()
+        states.append(s.device.state)
+        s.device._set(7, 1)  # up, no carrier
+        states.append(s.device.state)
+        assert states == ["RUNNING", "DOWN", "UP"]
+
+
+def test_udp_sockets() -> None:
+    with Stack() as s:
+        assert procnet.net_udp(s.kernel) == ""
+
+        def body(sys: Any) -> None:
+            first, second = sys.socket(), sys.socket()
+            first.bind(("", 7))
+            second.bind(("10.0.1.2", 5000))
+            second.connect(("10.0.1.1", 1000))
+            sys.semaphore().wait()
+
+        s.start(body)
+        s.input(ether(udp(b"hello", dport=5000)))
+        assert procnet.net_udp(s.kernel) == UDP
+
+
+def test_routes() -> None:
+    with Stack() as s:
+        assert procnet.net_route_ipv4(s.kernel) == ""
+        s.kernel.net.addroute("192.168.0.0", "255.255.0.0", "10.0.1.50")
+        assert procnet.net_route_ipv4(s.kernel) == ROUTES
