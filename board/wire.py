@@ -14,6 +14,8 @@ from typing import NamedTuple
 from kernel.clock import Clock
 from kernel.core import buffer, check, lib, numbers, take_bytes
 
+_arrival = struct.Struct("<qII").unpack_from  # time, flags, length
+
 NS = 1_000_000_000
 MILLION = 1_000_000
 CAPTURE_LIMIT = 64 << 20  # bytes a capture may hold before it is taken away
@@ -53,6 +55,9 @@ class FrameFlag(IntFlag):
         """A comment for people: ``lost``, ``delayed, corrupt``; empty if nothing happened."""
         told = (self.LOST, self.DUPLICATE, self.REORDERED, self.DELAYED, self.CORRUPT, self.BAD_FCS)
         return ", ".join(str(flag.name).lower().replace("_", " ") for flag in told if flag & self)
+
+
+_OUTGOING = int(FrameFlag.OUTGOING)  # the highest flag
 
 
 class Captured(NamedTuple):
@@ -254,6 +259,7 @@ class Reader:
         self.number = number
         self._read: deque[Arrival] = deque()
         self._raw = bytearray(1 << 17)
+        self._view = memoryview(self._raw)
         self._pointer = buffer(self._raw)
 
     @property
@@ -268,33 +274,33 @@ class Reader:
         return self._read.popleft() if self._read else None
 
     def _fill(self) -> None:
-        host, raw = self.host, self._raw
+        host, raw, view = self.host, self._raw, self._view
         n = lib.host_read(host.clock.bench, host.number, self.number, self._pointer, len(raw))
         if n <= 0:
             check(n, f"reading from {host.name}")
             return
         at = 0
         while at < n:
-            time, flags, length = struct.unpack_from("<qII", raw, at)
+            time, flags, length = _arrival(raw, at)
             at += 16
-            self._read.append(Arrival(time, bytes(raw[at : at + length]), bool(flags & FrameFlag.OUTGOING)))
+            self._read.append(Arrival(time, bytes(view[at : at + length]), flags >= _OUTGOING))
             at += length
 
     def wait(self, until: int | None) -> Arrival | None:
         """The next frame; lets time pass until it is there, at most to ``until`` (ns) or until nothing can happen."""
-        frame = self.poll()
-        if frame is not None:
-            return frame
         host = self.host
         clock = host.clock
-        lib.host_wait(clock.bench, host.number, self.number, True)
+        woken = True
         try:
-            while frame is None and clock.run(until, wait=True):
-                frame = self.poll()
+            while woken and not self._read:
+                if lib.host_wait(clock.bench, host.number, self.number, True) == 0:
+                    woken = False
+                    woken = clock.run(until, wait=True)
+                self._fill()
         finally:
-            if not clock.closed:
+            if not woken and not clock.closed:
                 lib.host_wait(clock.bench, host.number, self.number, False)
-        return frame if frame is not None else self.poll()
+        return self._read.popleft() if self._read else None
 
     @property
     def drops(self) -> int:

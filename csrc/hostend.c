@@ -99,7 +99,10 @@ static void give(struct hostend *h, struct reader *r, struct frame *f)
       return;
     }
   frameq_insert(&r->q, f);
-  if (r->waiting) bench_host_wake(h->port.bench);
+  if (!r->waiting) return;
+  r->waiting = false;
+  h->nwaiting--;
+  bench_host_wake(h->port.bench);
 }
 
 static struct frame *copy_of(struct hostend *h, const struct frame *f)
@@ -244,14 +247,16 @@ struct reader *hostend_reader(struct hostend *h, int i)
   return i >= 0 && i < h->nreaders && h->reader[i].open ? &h->reader[i] : NULL;
 }
 
-void hostend_wait(struct hostend *h, int reader, bool waiting)
+bool hostend_wait(struct hostend *h, int reader, bool waiting)
 {
   struct reader *r = hostend_reader(h, reader);
-  if (r == NULL || r->waiting == waiting) return;
+  if (r == NULL) return false;
+  hostend_sweep(h);
+  if (r->q.head) waiting = false;
+  if (r->waiting != waiting) h->nwaiting += waiting ? 1 : -1;
   r->waiting = waiting;
-  h->nwaiting += waiting ? 1 : -1;
-  if (waiting && r->q.head) bench_host_wake(h->port.bench);
   arm(h);
+  return r->q.head != NULL;
 }
 
 void hostend_close(struct hostend *h, int reader)

@@ -18,7 +18,7 @@ struct reader
   uint64_t      drops;            /* frames that found its queue full */
   bool          open;
   bool          outgoing;         /* it also sees what the host end sends */
-  bool          waiting;          /* the host waits for its next frame */
+  bool          waiting;          /* the host waits for its next frame, which ends the wait */
 };
 
 struct hostend
@@ -39,7 +39,7 @@ void hostend_answer(struct hostend *h, uint32_t answers);                     /*
 int  hostend_open(struct hostend *h, bool outgoing, uint64_t limit);          /* a reader's number, -EMFILE */
 struct reader *hostend_reader(struct hostend *h, int reader);                  /* NULL if there is none */
 void hostend_close(struct hostend *h, int reader);
-void hostend_wait(struct hostend *h, int reader, bool waiting);
+bool hostend_wait(struct hostend *h, int reader, bool waiting);               /* true: a frame is there already */
 int64_t hostend_send(struct hostend *h, const uint8_t *data, uint32_t len, bool raw);
 void hostend_sweep(struct hostend *h);                       /* takes in what has arrived by now */
 

@@ -152,8 +152,7 @@ int32_t host_wait(struct bench *n, int32_t port, int32_t reader, int32_t waiting
 {
   struct hostend *h = hostend_of(port_find(n, port));
   if (h == NULL) return -ENODEV;
-  hostend_wait(h, reader, waiting);
-  return 0;
+  return hostend_wait(h, reader, waiting);
 }
 
 int64_t host_send(struct bench *n, int32_t port, const uint8_t *data, uint32_t len, int32_t raw)

@@ -9,27 +9,33 @@ static bool cpu_allows(const struct cpu *c, const struct tcb *t)
   return (t->affinity >> c->id) & 1;
 }
 
-/* A task became ready: find the CPU it should pre-empt, the one doing the least important thing. */
+/* The CPU doing the least important thing, if t outranks that, among those that have been asked to look or have not. */
 
-static void place(struct tcb *t)
+static struct cpu *outranked(const struct tcb *t, bool asked)
 {
   struct board *b = t->board;
   struct cpu *best = NULL;
+  int least = t->prio;
   for (uint32_t i = 0; i < b->ncpus; i++)
     {
       struct cpu *c = &b->cpu[i];
-      if (!cpu_allows(c, t)) continue;
-      bool gone = c->current->state != TSTATE_RUNNING;
-      if (gone)
-        {
-          best = c;
-          break;
-        }
-      if (best == NULL || c->current->prio < best->current->prio) best = c;
+      const struct tcb *cur = c->current;
+      if (!cpu_allows(c, t) || ((c->attn & ATTN_RESCHED) != 0) != asked) continue;
+      int prio = cur->state != TSTATE_RUNNING ? -1 : cur->lockcount ? NPRIO : cur->prio;
+      if (prio >= least) continue;
+      best = c;
+      least = prio;
     }
-  if (best == NULL) return;
-  struct tcb *cur = best->current;
-  if (cur->state != TSTATE_RUNNING || (t->prio > cur->prio && cur->lockcount == 0)) cpu_resched(best);
+  return best;
+}
+
+/* A task became ready. A CPU that was asked already will take whoever is best by then: rather ask another. */
+
+static void place(struct tcb *t)
+{
+  struct cpu *c = outranked(t, false);
+  if (c == NULL) c = outranked(t, true);
+  if (c) cpu_resched(c);
 }
 
 static void ready_insert(struct tcb *t, bool first)

@@ -35,8 +35,12 @@ SIOCSMIIREG = 0x0726
 
 IRQS = Sr.RX | Sr.TX | Sr.RXOVF | Sr.LINK | Sr.FATAL
 
-_NETDEV_UP, _NETDEV_CARRIER = 7, 8  # enum netdev_field
-_RX_ERROR, _TX_TIMEOUT = 0, 2  # enum netdev_event
+_SR = int(Reg.SR)
+_RARE = int(Sr.LINK | Sr.FATAL | Sr.RXOVF)
+
+_receive = lib.ethdrv_receive
+_txdone = lib.ethdrv_txdone
+_poll = lib.ethdrv_poll
 
 
 class EthernetPhy(Protocol):
@@ -62,7 +66,7 @@ class EthernetMac(Protocol):
 
 
 class EthernetDriver:
-    """One interface. Down after initialization. ``lock``: its device lock, where locks are split; ``with`` takes it.
+    """One interface. Down after initialization. ``lock``: its device lock, where locks are split.
 
     Options: ETH_QUEUE (LPWORK, HPWORK or THREAD), ETH_THREAD_PRIORITY, ETH_IRQ_FRAMES, ETH_IRQ_USEC, NET_ETH_PKTSIZE,
     NET_PROMISCUOUS. ``budget``: frames per call into C; 1 makes the driver go frame by frame.
@@ -74,6 +78,7 @@ class EthernetDriver:
         self.name = name
         self.budget = budget
         self.lock = Mutex(kernel, f"{name} lock") if kernel.net_lock.split else None
+        self.guard = self.lock or kernel.net_lock.mutex  # what conn_dev_lock(None, self) takes
         self.bifup = False
         self.queue = self._choose_queue()
         self.irqwork = Work(kernel, f"{name} irqwork")
@@ -107,15 +112,17 @@ class EthernetDriver:
             raise ValueError(f"{self.name}: ETH_QUEUE={choice}, but no work queue is built: set SCHED_LPWORK=y")
         return queue
 
-    def __enter__(self) -> None:
-        self.kernel.net_lock.conn_dev_lock(None, self)
+    def _repeat(self, step: Callable[[Any, int, int], int]) -> None:
+        r = 1
+        while r > 0:
+            r = step(self.kernel.board, self.index, self.budget)
+            if r >= ACT_BASE:
+                r = self.kernel.clock.follow(r)
 
-    def __exit__(self, *_: object) -> None:
-        self.kernel.net_lock.conn_dev_unlock(None, self)
-
-    def _call(self, step: Callable[..., int], *args: int) -> int:
-        r = step(self.kernel.board, self.index, *args)
-        return self.kernel.clock.follow(r) if r >= ACT_BASE else int(r)
+    def _set(self, field: int, value: int) -> None:
+        r = lib.netdev_set(self.kernel.board, self.index, field, value)
+        if r >= ACT_BASE:
+            self.kernel.clock.follow(r)
 
     # Interrupt and its work
 
@@ -128,36 +135,39 @@ class EthernetDriver:
     def interrupt_work(self, _arg: Any) -> None:
         """The worker's part: everything that happened, then the line is unmasked."""
         mac = self.mac
-        with self:
-            status = mac.read(Reg.SR)
-            mac.write(Reg.SR, status)
-            if status & Sr.FATAL:
-                self.kernel.syslog.log(LOG_ERR, f"{self.name}: fatal DMA status {status:#x}, resetting")
-                self.queue.queue(self.irqwork, self.txtimeout_work)
+        with self.guard:
+            status = mac.read(_SR)
+            mac.write(_SR, status)
+            if status & _RARE and not self._rare(status):
                 return
-            if status & Sr.LINK:
-                self._carrier()
-            if status & Sr.RXOVF:
-                lib.netdev_count_up(self.kernel.board, self.index, _RX_ERROR)
             self.receive()
             self.txdone()
         self.kernel.irqs.enable(mac.irq)
 
+    def _rare(self, status: int) -> bool:
+        """What does not happen with every frame. False: the controller is to be reset, the line stays masked."""
+        if status & Sr.FATAL:
+            self.kernel.syslog.log(LOG_ERR, f"{self.name}: fatal DMA status {status:#x}, resetting")
+            self.queue.queue(self.irqwork, self.txtimeout_work)
+            return False
+        if status & Sr.LINK:
+            self._carrier()
+        if status & Sr.RXOVF:
+            lib.netdev_count_up(self.kernel.board, self.index, lib.NETDEV_RX_ERROR)
+        return True
+
     def receive(self) -> None:
         """Hands every frame in the ring to the stack, which may answer at once."""
-        while self._call(lib.ethdrv_receive, self.budget) > 0:
-            pass
+        self._repeat(_receive)
 
     def txdone(self) -> None:
         """Reaps what was sent, and asks the stack for more."""
-        while self._call(lib.ethdrv_txdone, self.budget) > 0:
-            pass
-        self.txpoll()
+        self._repeat(_txdone)
+        self._repeat(_poll)
 
     def txpoll(self) -> None:
         """devif_poll() until the stack has nothing more or the ring is full."""
-        while self._call(lib.ethdrv_poll, self.budget) > 0:
-            pass
+        self._repeat(_poll)
 
     # Sending
 
@@ -169,7 +179,7 @@ class EthernetDriver:
 
     def txavail_work(self, _arg: Any) -> None:
         """The poll that txavail asked for."""
-        with self:
+        with self.guard:
             if self.bifup:
                 self.txpoll()
 
@@ -180,8 +190,8 @@ class EthernetDriver:
 
     def txtimeout_work(self, _arg: Any) -> None:
         """Resets the controller. What was in its rings is lost."""
-        with self:
-            lib.netdev_count_up(self.kernel.board, self.index, _TX_TIMEOUT)
+        with self.guard:
+            lib.netdev_count_up(self.kernel.board, self.index, lib.NETDEV_TX_TIMEOUT)
             if self.bifup:
                 self._stop()
                 self._start()
@@ -191,18 +201,18 @@ class EthernetDriver:
 
     def ifup(self) -> int:
         """Brings the interface up. 0, also if it is up already."""
-        with self:
+        with self.guard:
             if not self.bifup:
-                self._call(lib.netdev_set, _NETDEV_UP, 1)
+                self._set(lib.NETDEV_UP, 1)
                 self._start()
         return 0
 
     def ifdown(self) -> int:
         """Brings the interface down. 0, also if it is down already. Frames in its rings are lost."""
-        with self:
+        with self.guard:
             if self.bifup:
                 self._stop()
-                self._call(lib.netdev_set, _NETDEV_UP, 0)
+                self._set(lib.NETDEV_UP, 0)
         return 0
 
     def _start(self) -> None:
@@ -226,12 +236,12 @@ class EthernetDriver:
         self.txtimeout.cancel()
         self.mac.write(Reg.CR, Cr.RESET)
         self.bifup = False
-        self._call(lib.netdev_set, _NETDEV_CARRIER, 0)
+        self._set(lib.NETDEV_CARRIER, 0)
 
     def _carrier(self) -> None:
         self.mac.phy.read(PhyReg.BMSR)  # the first read tells of a link that was lost, the second of the present
         up = bool(self.mac.phy.read(PhyReg.BMSR) & Bmsr.LINK)
-        self._call(lib.netdev_set, _NETDEV_CARRIER, up)
+        self._set(lib.NETDEV_CARRIER, up)
 
     def _control(self) -> int:
         control = Cr.RE | Cr.TE
@@ -245,7 +255,7 @@ class EthernetDriver:
 
     def addmac(self, mac: bytes) -> int:
         """Takes frames to this group address as well. With more than the filter can hold, it takes all groups."""
-        with self:
+        with self.guard:
             if mac not in self._filters and None in self._filters:
                 self._filters[self._filters.index(None)] = mac
             elif mac not in self._filters and mac not in self._more_filters:
@@ -255,7 +265,7 @@ class EthernetDriver:
 
     def rmmac(self, mac: bytes) -> int:
         """The reverse."""
-        with self:
+        with self.guard:
             if mac in self._more_filters:
                 self._more_filters.remove(mac)
             elif mac in self._filters:

@@ -72,7 +72,7 @@ class IobStats(NamedTuple):
 class IobHolder(NamedTuple):
     """One line of the ledger: a buffer in use."""
 
-    index: Iob
+    iob: Iob
     owner: IobOwner
     instance: int
     len: int
@@ -82,7 +82,7 @@ class IobHolder(NamedTuple):
 class IobPart(NamedTuple):
     """One buffer of a chain."""
 
-    index: Iob
+    iob: Iob
     offset: int
     len: int
 

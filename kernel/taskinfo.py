@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from errno import ESRCH
 from typing import TYPE_CHECKING
 
-from kernel import stackmodel
+from kernel.stackmodel import figures
 
 if TYPE_CHECKING:
     from kernel.kernel import Kernel
@@ -78,7 +78,7 @@ def task_info(kernel: Kernel, pid: int) -> TaskInfo:
     event = ""
     if state == _BLOCKED:
         event = {_SEM: "Semaphore", _MUTEX: f"Mutex:{holder}", _SIGNAL: "Signal"}.get(waitkind, "Unlock")
-    wide = kernel.options["ARCH"] in ("sim", "arm64", "x86_64")
+    stack_size = figures(str(kernel.options["ARCH"])).size(allocated, [name, *args] if task else [])
     return TaskInfo(
         pid=pid,
         name=name,
@@ -94,8 +94,8 @@ def task_info(kernel: Kernel, pid: int) -> TaskInfo:
         policy="RR" if int(kernel.options["RR_INTERVAL"]) and pid else "FIFO",
         sigmask=sigmask & (1 << 64) - 1,
         stack_addr=address,
-        stack_size=stackmodel.stack_size(allocated, [name, *args] if task else [], wide=wide),
-        stack_used=stackmodel.scale(_stack_used(kernel, pid, switches), wide=wide),
+        stack_size=stack_size,
+        stack_used=min(stack_size, _stack_used(kernel, pid, switches)),
         exiting=bool(flags & _KILLED),
     )
 
@@ -107,11 +107,12 @@ def _cpu0_is_busy(kernel: Kernel) -> bool:
 
 
 def _stack_used(kernel: Kernel, pid: int, switches: int) -> int:
+    model = figures(str(kernel.options["ARCH"]))
     task = kernel.tasks.by_pid.get(pid)
     if task is None:
-        return stackmodel.idle_used()
+        return model.idle()
     for queue in kernel.queues.values():
         if task in queue.workers:
-            return stackmodel.worker_used(queue.info()["ran"])
+            return model.worker(queue.info()["ran"])
     shell = task.entry.__module__.startswith("kernel.nsh")
-    return stackmodel.program_used(shell=shell) if switches else 0
+    return model.task(shell=shell) if switches else 0

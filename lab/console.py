@@ -36,6 +36,7 @@ class ConsolePort(SerialBase):
         self._in = bytearray()
         self._waiting = False
         self._cancelled = False
+        self._polled = 0  # what in_waiting said last
         self.lost = 0
         settings.setdefault("baudrate", uart.baud)
         super().__init__(None, rtscts=rtscts, **settings)
@@ -112,17 +113,19 @@ class ConsolePort(SerialBase):
     def _take(self, n: int) -> bytes:
         data = bytes(self._in[:n])
         del self._in[:n]
+        self._polled = 0
         return data
 
     # Reading
 
     @property
     def in_waiting(self) -> int:
-        """Bytes that can be read without waiting. If there are none, a moment (1 ms) passes first."""
+        """Bytes that can be read without waiting. If nothing has come since it was last asked, 1 ms passes first."""
         self._check_open()
-        if not self._in:
+        if len(self._in) == self._polled:
             self._more(self._clock.now_ns + POLL_NS)
-        return len(self._in)
+        self._polled = len(self._in)
+        return self._polled
 
     def read(self, size: int = 1, /) -> bytes:
         """Reads ``size`` bytes, fewer if the timeout or ``inter_byte_timeout`` ends it. Raises PortNotOpenError.
@@ -162,6 +165,7 @@ class ConsolePort(SerialBase):
         """Throws away what has come and was not read."""
         self._check_open()
         self._in.clear()
+        self._polled = 0
 
     # Writing
 

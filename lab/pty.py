@@ -7,8 +7,12 @@ rate: a client that throws away what came while it was still getting ready must 
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import tempfile
+import termios
+import time
 import tty
 from typing import TYPE_CHECKING
 
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 FASTEST = 115200  # of a UART that is faster, or infinitely fast: what terminal programs expect of a serial port
 CHUNK = 16  # characters that come at once
 OUT_LIMIT = 1 << 16  # bytes kept for a client that does not read; beyond that the oldest are lost
+LINGER_MS = 50  # host milliseconds
 
 
 class ConsolePty:
@@ -72,11 +77,17 @@ class ConsolePty:
         self._uart.listeners.remove(self._on_output)
         if not self._uart.clock.closed:
             self._event.cancel()
-        try:
-            os.write(self._master, self._out)  # the board's last words
-        except OSError:
-            self.lost += len(self._out)
+        self._last_words()
         self._release()
+
+    def _last_words(self) -> None:
+        """Hands over what is left, and gives a client a moment to read it: the hang-up throws the rest away."""
+        with contextlib.suppress(OSError):
+            os.write(self._master, self._out)
+        for _ in range(LINGER_MS):
+            if not fcntl.ioctl(self._slave, termios.FIONREAD, bytes(4)).strip(b"\0"):
+                break
+            time.sleep(0.001)
 
     def _publish(self, link: str | None, name: str) -> str:
         if link is None:

@@ -8,6 +8,7 @@ over as fast as the board reads it; its end leaves the board running.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import select
 import sys
@@ -46,7 +47,8 @@ class StdioConsole:
         self.quit = False
         self.ended = False
         self.closed = False
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         terminal = os.isatty(infd)
         if terminal:
             self._saved = termios.tcgetattr(infd)
@@ -71,8 +73,9 @@ class StdioConsole:
         self._feeder.close()
         self._uart.listeners.remove(self._on_output)
         if self._saved is not None:
-            termios.tcsetattr(self._infd, termios.TCSADRAIN, self._saved)
             atexit.unregister(self.close)
+            with contextlib.suppress(termios.error):  # it may have hung up
+                termios.tcsetattr(self._infd, termios.TCSADRAIN, self._saved)
 
     def __enter__(self) -> StdioConsole:
         return self

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 from board.config import Config
 from kernel.clock import Clock
+from kernel.core import lib
+from kernel.heap import Heap
 from kernel.iob import Iob, IobOwner, IobPool, iob_owner
 from kernel.kernel import Kernel
 
@@ -16,16 +19,32 @@ TEST = iob_owner(IobOwner.TEST, 1)
 TICK = 10_000_000  # ns
 
 
+POOL = {"IOB_NBUFFERS": 8, "IOB_THROTTLE": 2, "IOB_BUFSIZE": 196, "IOB_NCHAINS": 4}
+
+
 @contextmanager
 def small_kernel(**options: object) -> Iterator[Kernel]:
     """A kernel alone, without hardware, on a bench of its own; 8 buffers, throttle 2, unless told otherwise."""
-    pool = {"IOB_NBUFFERS": 8, "IOB_THROTTLE": 2, "IOB_BUFSIZE": 196, "IOB_NCHAINS": 4}
     with Clock(seed=1, watchdog=0) as clock:
-        kernel = Kernel(clock, SIM | pool | options, trace=256)
+        kernel = Kernel(clock, SIM | POOL | options, trace=256)
         try:
             yield kernel
         finally:
             kernel.close()
+
+
+@contextmanager
+def bare_pool(**options: object) -> Iterator[IobPool]:
+    """A pool on a board without a kernel: nobody can wait, and buffers may be smaller than a network needs."""
+    with Clock(seed=1, watchdog=0) as clock:
+        board = lib.board_new(clock.bench, 1, TICK, 0)
+        kernel = SimpleNamespace(
+            board=board, clock=clock, options=SIM | POOL | options, heap=Heap(1 << 20), on_task_gone=[]
+        )
+        try:
+            yield IobPool(kernel)
+        finally:
+            lib.board_free(board)
 
 
 def new(pool: IobPool) -> Iob:

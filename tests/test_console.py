@@ -9,7 +9,7 @@ import pytest
 from consoled import CHAR, MS, US, Consoled
 from serial.serialutil import PortNotOpenError, SerialBase, SerialException, SerialTimeoutException
 
-from board import Board
+from board import Bench, Board
 from kernel.errors import BenchError, Panic
 from lab.console import IN_LIMIT, ConsolePort
 
@@ -104,7 +104,7 @@ def test_polling_loop_gets_somewhere() -> None:
         assert got == b"hello\r\n> "
         port.write(b"\r")
         while port.in_waiting < 9:
-            b.later(MS)
+            pass
         assert port.read_all() == b"got 0\r\n> "
         assert b.clock.now_ns < 2_000_000_000
 
@@ -360,3 +360,58 @@ def test_hostile_input_leaves_the_shell_answering() -> None:
         port.write(b"\recho alive$?\r")
         assert b"\r\nalive" in port.read_until(b"\r\nalive")
         assert b.kernel.panic is None
+
+
+def test_port_survives_the_reset_button_and_a_reboot_from_inside() -> None:
+    with Board("sim") as b:
+        port = b.console.open(timeout=10)
+        port.read_until(b"nsh> ")
+        port.write(b"half a comm")
+        b.reset()
+        assert b"NuttShell" in port.read_until(b"nsh> ")
+        port.write(b"reboot\r")
+        assert b"NuttShell" in port.read_until(b"nsh> ")
+        port.write(b"echo again\r")
+        assert port.read_until(b"\r\nagain\r\n").endswith(b"\r\nagain\r\n")
+
+
+def test_port_of_a_board_that_was_powered_off_is_silent() -> None:
+    with Board("sim") as b:
+        port = b.console.open(timeout=10)
+        port.read_until(b"nsh> ")
+        port.write(b"poweroff\r")
+        port.timeout = None
+        port.read(1000)
+        port.write(b"anyone?\r")
+        assert port.read(1000) == b""
+
+
+def test_console_of_a_slow_board_runs_at_its_baud_rate() -> None:
+    with Board("stm32f7") as b:
+        port = b.console.open(timeout=10)
+        assert port.baudrate == 115200
+        port.read_until(b"nsh> ")
+        start = b.now
+        port.write(b"help\r")
+        text = port.read_until(b"nsh> ")
+        assert b.now - start >= len(text) * 10 / 115200
+
+
+def test_closing_the_bench_closes_its_ports() -> None:
+    with Board("sim") as b:
+        port = b.console.open()
+        b.run(1)
+    assert not port.is_open
+    with pytest.raises(PortNotOpenError):
+        port.read(1)
+
+
+def test_closing_one_board_of_a_bench_leaves_a_dead_line() -> None:
+    with Bench() as bench:
+        one, two = bench.board("one"), bench.board("two")
+        port = one.console.open(timeout=1)
+        bench.run(1)
+        one.close()
+        port.write(b"help\r")
+        assert one.uart.board is None
+        assert "nsh" in two.nsh("ps")

@@ -82,7 +82,7 @@ def test_freed_buffers_go_to_waiting_tasks_in_the_order_of_the_model(
     expected = Expected(waiters, throttle)
     served: dict[int, int] = {}
     nbuffers = 4 + sum(frees)
-    with small_kernel(IOB_NBUFFERS=nbuffers, IOB_THROTTLE=throttle, IOB_BUFSIZE=8) as kernel:
+    with small_kernel(IOB_NBUFFERS=nbuffers, IOB_THROTTLE=throttle) as kernel:
         pool, clock = kernel.iobs, kernel.clock
         start, tick_ns = clock.now_ns, kernel.tick_ns
         held = take_all(pool)

@@ -8,7 +8,7 @@ from errno import EAGAIN, ESPIPE, ETIMEDOUT
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from iob_kit import TEST, small_kernel
+from iob_kit import TEST, bare_pool
 from iob_model import Chain, ModelPool, data_of
 
 from kernel.core import lib
@@ -40,8 +40,8 @@ class PoolMachine(RuleBasedStateMachine):
     )
     def boot(self, nbuffers: int, bufsize: int, nchains: int, throttle: int, leak: bool) -> None:
         self.model = ModelPool(nbuffers, bufsize, nchains, throttle, leak)
-        kernel = self.stack.enter_context(
-            small_kernel(
+        self.pool: IobPool = self.stack.enter_context(
+            bare_pool(
                 IOB_NBUFFERS=nbuffers,
                 IOB_BUFSIZE=bufsize,
                 IOB_NCHAINS=nchains,
@@ -49,8 +49,7 @@ class PoolMachine(RuleBasedStateMachine):
                 IOB_TIMEOUT_LEAK=leak,
             )
         )
-        self.board = kernel.board
-        self.pool: IobPool = kernel.iobs
+        self.board = self.pool._board
         self.queues: list[tuple[IobQueue, list[Chain]]] = [(self.pool.queue(), []) for _ in range(2)]
 
     def teardown(self) -> None:

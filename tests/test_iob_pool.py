@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from iob_kit import TEST, TICK, in_task, info, new, run, small_kernel, take_all
 
-from kernel.core import TRACE_KINDS, chooser_script, lib, trace_records
+from kernel.core import COSTS, TRACE_KINDS, chooser_script, lib, trace_records
 from kernel.iob import IobOwner, IobPool, iob_owner
 from kernel.kernel import Kernel
 
@@ -226,6 +226,23 @@ def test_trace_names_buffers_and_owners(kernel: Kernel) -> None:
     seen = [(TRACE_KINDS[kind], number, arg) for _time, kind, _task, number, arg in events]
     assert seen[0] == ("iob.alloc", 7, TEST)
     assert seen[-2:] == [("iob.fail", 0, TEST), ("iob.free", 7, TEST)]
+
+
+def test_buffers_and_copied_bytes_take_their_time(kernel: Kernel) -> None:
+    pool, clock = kernel.iobs, kernel.clock
+    lib.board_cost(kernel.board, COSTS.index("IOB"), 1_000_000)
+    lib.board_cost(kernel.board, COSTS.index("COPY"), 1_000)
+
+    def work() -> list[int]:
+        times = [clock.now_ns]
+        iob = pool.tryalloc()
+        pool.trycopyin(iob, bytes(300))
+        times.append(clock.now_ns)
+        pool.free_chain(iob)
+        return [*times, clock.now_ns]
+
+    start, copied, freed = in_task(kernel, work)
+    assert (copied - start, freed - copied) == (2_300, 2_000)
 
 
 def test_pools_that_nuttx_would_not_build_are_refused(kernel: Kernel) -> None:

@@ -1,0 +1,140 @@
+"""A passive scapy socket on a wire, with a real descriptor: for listeners that have a thread of their own.
+
+AsyncSniffer and Automaton wait in a thread, and no thread but the bench's own may move time. So this socket moves
+nothing: while the bench runs, frames that arrive go into a pipe, which any thread can select on. In a live bench other
+threads may send through it, too; what they send leaves as soon as the bench's thread looks.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from scapy.automaton import ObjectPipe
+from scapy.compat import raw
+from scapy.layers.l2 import Ether
+from scapy.supersocket import SuperSocket
+
+from board.wire import NS, Arrival
+from kernel.core import lib
+from kernel.errors import BenchError
+from lab.livefd import LiveInput
+
+if TYPE_CHECKING:
+    from board.eth import EthernetPort
+
+LIMIT = 32768  # frames that wait to be read; the pipe holds a byte for each, and a full pipe would stop the bench
+
+
+class TapSocket(SuperSocket):
+    """Hears every frame that arrives at the host's end of a wire while the bench runs. Made by ``wire.passive()``.
+
+    ``drops``: frames that came while it held LIMIT unread ones.
+    """
+
+    desc = "a listener on a wire to a nutloop board"
+
+    def __init__(self, port: EthernetPort) -> None:
+        self.closed = True
+        bench, host = port.board.bench, port.host
+        if host is None:
+            raise BenchError(f"{port.board.name}: {port.name} is not plugged into the host's end of a wire")
+        self._clock = bench.clock
+        self._host = host
+        self.iface = host.name
+        self.drops = 0
+        self._put = self._taken = 0
+        self._reader = host.reader()
+        self.ins: Any = ObjectPipe(host.name)
+        self.outs: Any = None
+        self._outbox: deque[bytes] = deque()
+        self._inbox: LiveInput | None = None
+        if self._clock.live:
+            self._wake_read, self._wake_write = os.pipe()
+            self._inbox = LiveInput(self._clock, self._wake_read, self._send_waiting, name="a passive socket")
+        self.closed = False
+        lib.host_wait(self._clock.bench, host.number, self._reader.number, True)
+        self._drain()
+        bench.on_close.append(self._release)
+
+    @property
+    def pending(self) -> int:
+        """Frames that have arrived and that nobody has read yet."""
+        return self._put - self._taken
+
+    def _drain(self) -> None:
+        """Runs whenever a frame has arrived, between two instants."""
+        if self.closed:
+            self._release()
+            return
+        while (arrival := self._reader.poll()) is not None:
+            if self.pending >= LIMIT:
+                self.drops += 1
+            else:
+                self._put += 1
+                self.ins.send(arrival)
+        self._clock._later.append(self._drain)
+
+    # What scapy calls
+
+    def recv_raw(self, x: int = 65535) -> tuple[Any, bytes | None, float | None]:
+        """The next frame and its virtual time; waits for it in real time. Raises EOFError once it is closed."""
+        arrival: Arrival = self.ins.recv()
+        self._taken += 1
+        return Ether, arrival.data, arrival.time / NS
+
+    def send(self, x: Any) -> int:
+        """Sends a packet or bytes; returns the length. On threads other than the bench's only if the bench is live."""
+        frame = raw(x)
+        if hasattr(x, "sent_time"):
+            x.sent_time = self._clock.now_ns / NS
+        if threading.get_ident() == self._clock.thread:
+            self._host.send(frame)
+        elif self._inbox is None:
+            raise BenchError(f"{self.iface}: in lockstep only the thread that made the bench may send; use live=True")
+        else:
+            self._outbox.append(frame)
+            os.write(self._wake_write, b"x")
+        return len(frame)
+
+    def _send_waiting(self) -> None:
+        os.read(self._wake_read, 4096)
+        while self._outbox:
+            self._host.send(self._outbox.popleft())
+
+    @staticmethod
+    def select(sockets: list[Any], remain: float | None = None) -> list[Any]:
+        """Those that can be read, waiting ``remain`` seconds of the host's time."""
+        ready: list[Any] = ObjectPipe.select(sockets, remain)
+        return ready
+
+    def fileno(self) -> int:
+        """The descriptor to select on."""
+        number: int = self.ins.fileno()
+        return number
+
+    def close(self) -> None:
+        """Hears no more. Idempotent. On another thread, the bench's own lets go of the wire when it looks next."""
+        if self.closed:
+            return
+        self.closed = True
+        self.ins.close()
+        if threading.get_ident() == self._clock.thread:
+            self._release()
+
+    def _release(self) -> None:
+        """Gives back what belongs to the bench. Idempotent."""
+        self.close_pipe()
+        if not self._reader.closed:
+            self._reader.close()
+            if self._inbox is not None:
+                self._inbox.close()
+                os.close(self._wake_read)
+                os.close(self._wake_write)
+
+    def close_pipe(self) -> None:
+        """Lets readers see the end."""
+        self.closed = True
+        self.ins.close()

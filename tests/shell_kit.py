@@ -1,0 +1,48 @@
+"""What the shell's tests build on: somebody who types at a board's console, and a session with the real system."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from board import Board
+
+SESSION = Path(__file__).parent / "nuttx-sim-console.txt"
+PROMPT = b"nsh> \x1b[K"
+
+
+@cache
+def real_session() -> dict[str, str]:
+    """What NuttX's simulator printed, by command; the last one of those that were typed twice."""
+    blocks: dict[str, str] = {}
+    for block in SESSION.read_text(encoding="utf-8").split("=== ")[1:]:
+        command, _, text = block.partition("\n")
+        blocks[command] = text
+    return blocks
+
+
+def layout(text: str) -> str:
+    """The text with a 9 for every decimal or hexadecimal digit: what has to agree where the numbers cannot."""
+    return "".join("9" if c in "0123456789abcdef" else c for c in text)
+
+
+class Terminal:
+    """The other end of the console of a board that has not booted yet."""
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self._heard = bytearray()
+        board.uart.listeners.append(self._heard.extend)
+        board.boot()
+
+    def wait(self, seconds: float = 0.2) -> bytes:
+        """What the board sends in that time."""
+        self.board.run(seconds)
+        output = bytes(self._heard)
+        self._heard.clear()
+        return output
+
+    def type(self, data: bytes, seconds: float = 0.2) -> bytes:
+        """Sends characters; returns what comes back in that time."""
+        self.board.uart.send(data)
+        return self.wait(seconds)

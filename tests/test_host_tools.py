@@ -1,0 +1,109 @@
+"""The host's own network tools against a live board over TAP, in a namespace that each test makes for itself.
+
+As a program, inside that namespace, this file boots the board, runs one shell command of the host beside it, and prints
+what the command printed; see :func:`main`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).resolve()
+
+
+def on_the_host(command: str, *tools: str) -> str:
+    """Runs ``command`` beside a live board at 10.0.1.2, echo on UDP port 7; returns its output. Skips with the reason."""
+    for tool in ("unshare", "ip", *tools):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        pytest.skip("/dev/net/tun does not exist or may not be opened by this user")
+    probe = subprocess.run(["unshare", "-rn", "true"], capture_output=True, text=True, check=False)
+    if probe.returncode != 0:
+        pytest.skip(f"no network namespace of one's own: {probe.stderr.strip()}")
+    env = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"} | {"PYTHONPATH": str(HERE.parent.parent)}
+    preload = os.environ.get("LD_PRELOAD")
+    python = ["env", f"LD_PRELOAD={preload}", sys.executable] if preload else [sys.executable]
+    done = subprocess.run(
+        ["unshare", "-rn", *python, str(HERE), command], capture_output=True, text=True, timeout=60, env=env, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_ping_is_answered() -> None:
+    assert "3 received, 0% packet loss" in on_the_host("ping -c 3 -i 0.2 10.0.1.2", "ping")
+
+
+def test_ping_of_a_whole_frame_is_answered() -> None:
+    assert "2 received" in on_the_host("ping -c 2 -i 0.2 -s 1472 -M do 10.0.1.2", "ping")
+
+
+def test_ping_that_needs_fragments_is_dropped_and_counted() -> None:
+    out = on_the_host("ping -c 1 -W 1 -s 3000 10.0.1.2 || true", "ping")
+    assert "0 received" in out
+    assert re.search(r"Frg: 000[1-9]", out), out
+
+
+def test_arping_is_answered_with_the_boards_address() -> None:
+    assert "02:6E:6C:00:01:01" in on_the_host("arping -c 2 -I tap0 10.0.1.2", "arping")
+
+
+def test_netcat_talks_to_a_program_on_the_board() -> None:
+    assert "hello board\n" in on_the_host("echo hello board | nc -u -w 1 10.0.1.2 7", "nc")
+
+
+def test_nmap_tells_open_ports_from_closed_ones() -> None:
+    out = on_the_host("nmap -n -sU -p 7,9,69 --max-retries 2 10.0.1.2", "nmap")
+    assert re.search(r"^7/udp +open", out, re.M), out
+    assert re.search(r"^9/udp +closed", out, re.M), out
+
+
+def test_tcpdump_sees_both_directions() -> None:
+    out = on_the_host(
+        "tcpdump -Z root -n -l -i tap0 -c 4 icmp & sleep 0.5; ping -c 2 -i 0.2 10.0.1.2 >/dev/null; wait", "tcpdump"
+    )
+    assert out.count("ICMP echo request") == 2
+    assert out.count("ICMP echo reply") == 2
+
+
+def _echo(sys: Any) -> None:
+    s = sys.socket()
+    s.bind(("", 7))
+    while True:
+        data, peer = s.recvfrom(2048)
+        s.sendto(data, peer)
+
+
+def main(command: str) -> int:
+    """Inside the namespace: a live board on tap0, and the host's side of it configured."""
+    from board import Board
+
+    with Board("sim", live=True) as b:
+        b.eth0.attach_tap("tap0")
+        b.spawn(_echo, name="echo")
+        for words in ("link set lo up", "addr add 10.0.1.1/24 dev tap0", "link set tap0 up"):
+            subprocess.run(["ip", *words.split()], check=True)
+        b.boot()
+        with subprocess.Popen(command, shell=True, stdout=subprocess.PIPE, text=True) as host:
+            if not b.run_until(lambda: host.poll() is not None, 40):
+                host.kill()
+                print(f"{command} did not end", file=sys.stderr)
+                return 1
+            assert host.stdout is not None
+            print(host.stdout.read())
+        print(b.nsh("cat /proc/net/stat"))
+        print("\n".join(b.reports), file=sys.stderr)
+        return host.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,416 @@
+"""Live consoles: the pseudo-terminal with pyserial's own Serial on it, and standard input and output.
+
+The bench runs on the test's thread, the client on another one. Times are the host's here, so none is asserted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import pty
+import select
+import stat
+import sys
+import termios
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import serial
+from consoled import MS, Consoled
+
+from board import Board
+from kernel.errors import BenchError
+from lab.livefd import LiveInput
+from lab.pty import OUT_LIMIT, ConsolePty
+from lab.stdio import StdioConsole
+
+PATIENCE = 30.0  # host seconds until a client gives up; only a failing test waits for it
+
+
+@contextlib.contextmanager
+def live() -> Iterator[Consoled]:
+    with Consoled(live=True, baud=10_000_000) as b:
+        b.echo()
+        yield b
+
+
+def serve(b: Any, client: Callable[[], Any]) -> Any:
+    """Runs ``client`` on another thread while the bench runs here; returns what it returned, raises what it raised."""
+    results: list[Any] = []
+    errors: list[BaseException] = []
+
+    def main() -> None:
+        try:
+            results.append(client())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=main)
+    thread.start()
+    while thread.is_alive():
+        b.clock.run(b.clock.now_ns + 5 * MS)
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def open_port(path: str, **settings: Any) -> serial.Serial:
+    return serial.Serial(path, timeout=PATIENCE, write_timeout=PATIENCE, **settings)
+
+
+def talk(path: str, text: bytes) -> bytes:
+    """Sends a line and reads its echo."""
+    with open_port(path) as port:
+        port.write(text + b"\r")
+        return port.read_until(text + b"\r\n")
+
+
+def test_pyserial_opens_the_link_and_gets_an_echo() -> None:
+    with live() as b:
+        console = ConsolePty(b.uart, name="board")
+        assert os.path.islink(console.link) and stat.S_ISCHR(os.stat(console.link).st_mode)
+        assert serve(b, lambda: talk(console.link, b"hello")) == b"hello\r\n"
+        console.close()
+
+
+def test_clients_come_and_go() -> None:
+    with live() as b:
+        console = ConsolePty(b.uart)
+        for i in range(3):
+            assert serve(b, lambda i=i: talk(console.link, b"client %d" % i)).endswith(b"client %d\r\n" % i)  # type: ignore[misc]
+        console.close()
+
+
+def test_nothing_is_echoed_before_a_client_sets_its_mode() -> None:
+    with live() as b:
+        console = ConsolePty(b.uart)
+        attributes = termios.tcgetattr(console._slave)
+        assert not attributes[3] & (termios.ECHO | termios.ICANON | termios.ISIG)
+        assert not attributes[1] & termios.OPOST
+        console.close()
+
+
+def test_client_that_flushes_its_input_after_sending_still_gets_the_answer() -> None:
+    def client() -> bytes:
+        with open_port(console.link) as port:
+            port.write(b"question\r")
+            port.reset_input_buffer()
+            return port.read_until(b"question\r\n")
+
+    with live() as b:
+        console = ConsolePty(b.uart, baud=9600)
+        assert serve(b, client) == b"question\r\n"
+        console.close()
+
+
+def test_every_byte_value_comes_back() -> None:
+    sent = bytes(i for i in range(256) if i not in b"\r\n")
+
+    def client() -> bytes:
+        with open_port(console.link) as port:
+            port.write(sent)
+            return port.read(len(sent))
+
+    with live() as b:
+        console = ConsolePty(b.uart)
+        assert serve(b, client) == sent
+        console.close()
+
+
+def test_hundred_kilobytes_without_a_newline_come_back_whole() -> None:
+    sent = bytes(32 + i % 90 for i in range(100_000))
+
+    def client() -> bytes:
+        got = bytearray()
+        with open_port(console.link) as port:
+            writer = threading.Thread(target=port.write, args=(sent,))
+            writer.start()
+            while len(got) < len(sent) and (data := port.read(min(1000, len(sent) - len(got)))):
+                got += data
+            writer.join()
+        return bytes(got)
+
+    with live() as b:
+        console = ConsolePty(b.uart, baud=10_000_000)
+        assert serve(b, client) == sent
+        assert console.lost == 0
+        console.close()
+
+
+def test_client_that_never_reads_costs_a_bounded_amount_of_memory() -> None:
+    with live() as b:
+        console = ConsolePty(b.uart, baud=100_000_000)
+        client = os.open(console.path, os.O_RDWR | os.O_NOCTTY)
+
+        def chatter() -> None:
+            for _ in range(300):
+                b.console.write(b"x" * 1000)
+
+        b.task(chatter)
+        b.clock.run(b.clock.now_ns + 400 * MS)
+        assert len(console._out) <= OUT_LIMIT
+        assert console.lost > 0
+        os.close(client)
+        assert serve(b, lambda: talk(console.link, b"after")).endswith(b"after\r\n")
+        console.close()
+
+
+def test_flood_into_a_board_that_does_not_read_is_held_back() -> None:
+    with Consoled(live=True) as b:
+        console = ConsolePty(b.uart)
+
+        def client() -> int:
+            with serial.Serial(console.link, write_timeout=0.3) as port, pytest.raises(serial.SerialTimeoutException):
+                port.write(b"x" * 200_000)
+            return 0
+
+        serve(b, client)
+        assert b.uart.out_waiting <= 8192
+        console.close()
+
+
+def test_client_that_vanishes_in_mid_line_leaves_the_console_usable() -> None:
+    def vanish() -> None:
+        fd = os.open(console.path, os.O_RDWR | os.O_NOCTTY)
+        os.write(fd, b"half a li")
+        os.close(fd)
+
+    with live() as b:
+        console = ConsolePty(b.uart)
+        for _ in range(20):
+            serve(b, vanish)
+        assert b"alive\r\n" in serve(b, lambda: talk(console.link, b"alive"))
+        console.close()
+
+
+def test_link_of_ones_own_choice_is_taken_away_at_the_end(tmp_path: Path) -> None:
+    link = tmp_path / "console"
+    with live() as b:
+        console = ConsolePty(b.uart, link=str(link))
+        assert link.is_symlink()
+        with pytest.raises(BenchError, match="exists already"):
+            ConsolePty(b.uart, link=str(link))
+        assert os.readlink(link) == console.path
+        console.close()
+        console.close()
+        assert not link.is_symlink()
+        os.symlink("/nowhere/at/all", link)
+        ConsolePty(b.uart, link=str(link)).close()
+        with pytest.raises(BenchError, match="cannot be published"):
+            ConsolePty(b.uart, link=str(tmp_path / "no" / "such"))
+
+
+def test_two_boards_have_two_links() -> None:
+    with live() as a, live() as b:
+        one, two = ConsolePty(a.uart, name="board"), ConsolePty(b.uart, name="board")
+        assert one.link != two.link and one.path != two.path
+        one.close()
+        two.close()
+        assert not os.path.exists(os.path.dirname(one.link))
+
+
+def test_last_words_are_delivered_before_the_terminal_goes() -> None:
+    with live() as b:
+        console = ConsolePty(b.uart, baud=300)
+        client = os.open(console.path, os.O_RDWR | os.O_NOCTTY)
+        b.console.puts("Power off\n")
+        got = bytearray()
+        reader = threading.Thread(target=lambda: got.extend(os.read(client, 100)))
+        reader.start()
+        b.clock.run(b.clock.now_ns + 5 * MS)
+        console.close()
+        reader.join()
+        os.close(client)
+        assert got == b"Power off\r\n"
+
+
+def test_lockstep_bench_refuses_and_says_what_to_do() -> None:
+    with Consoled() as b:
+        for attach in (ConsolePty, StdioConsole):
+            with pytest.raises(BenchError, match=r"live=True.*b\.console\.open"):
+                attach(b.uart)
+    with pytest.raises(BenchError, match="closed"):
+        ConsolePty(b.uart)
+
+
+def test_descriptor_that_cannot_be_read_is_named() -> None:
+    with live() as b:
+        read_end, write_end = os.pipe()
+        os.close(write_end)
+        os.close(read_end)
+        with pytest.raises(BenchError, match=f"standard input: descriptor {read_end}"):
+            LiveInput(b.clock, read_end, lambda: None, name="standard input")
+
+
+def test_board_shell_answers_on_its_pty() -> None:
+    def client() -> bytes:
+        with open_port(link) as port:
+            port.write(b"\r")
+            port.read_until(b"nsh> ")
+            port.write(b"echo over the pty\r")
+            return port.read_until(b"\r\nover the pty\r\n")
+
+    with Board("sim", live=True) as b:
+        link = b.console.pty()
+        assert serve(b.bench, client).endswith(b"\r\nover the pty\r\n")
+    assert not os.path.islink(link)
+
+
+# Standard input and output
+
+
+def read_all(fd: int) -> bytes:
+    """What is in a pipe or terminal now."""
+    data = b""
+    while select.select([fd], [], [], 0)[0]:
+        try:
+            chunk = os.read(fd, 65536)
+        except OSError as error:
+            if error.errno == errno.EIO:
+                break
+            raise
+        if not chunk:
+            break
+        data += chunk
+    return data
+
+
+@contextlib.contextmanager
+def piped(b: Consoled) -> Iterator[tuple[int, int, StdioConsole]]:
+    stdin, into = os.pipe()
+    out, stdout = os.pipe()
+    console = StdioConsole(b.uart, infd=stdin, outfd=stdout)
+    try:
+        yield into, out, console
+    finally:
+        console.close()
+        for fd in {stdin, out, stdout}:
+            os.close(fd)
+
+
+def until(b: Consoled, condition: Callable[[], bool]) -> None:
+    for _ in range(6000):
+        if condition():
+            return
+        b.clock.run(b.clock.now_ns + 5 * MS)
+    raise AssertionError("it never came true")
+
+
+def test_piped_script_is_handed_over_as_fast_as_the_board_reads() -> None:
+    script = b"".join(b"line %d\r" % i for i in range(500))
+    with live() as b, piped(b) as (into, out, console):
+        os.write(into, script)
+        os.close(into)
+        until(b, lambda: len(b.heard) == len(script) + 500)
+        assert read_all(out) == script.replace(b"\r", b"\r\n")
+        until(b, lambda: console.ended)
+        assert not console.quit
+
+
+def test_file_as_standard_input(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_bytes(b"one\rtwo\r" * 1000)
+    out, stdout = os.pipe()
+    with live() as b, script.open("rb") as file:
+        console = StdioConsole(b.uart, infd=file.fileno(), outfd=stdout)
+        until(b, lambda: console.ended and not b.uart.out_waiting)
+        b.clock.run(b.clock.now_ns + 20 * MS)
+        assert b.heard == b"one\r\ntwo\r\n" * 1000
+        console.close()
+    os.close(out)
+    os.close(stdout)
+
+
+def test_dev_null_as_standard_input_leaves_the_board_running() -> None:
+    out, stdout = os.pipe()
+    with live() as b, open(os.devnull, "rb") as nothing:
+        console = StdioConsole(b.uart, infd=nothing.fileno(), outfd=stdout)
+        until(b, lambda: console.ended)
+        b.task(lambda: b.console.write(b"still here"))
+        until(b, lambda: b"still here" in b.heard)
+        assert read_all(out) == b"still here" and not console.quit
+        console.close()
+    os.close(out)
+    os.close(stdout)
+
+
+def test_output_that_nobody_reads_any_more_ends_the_console() -> None:
+    with live() as b:
+        stdin, into = os.pipe()
+        out, stdout = os.pipe()
+        console = StdioConsole(b.uart, infd=stdin, outfd=stdout)
+        os.close(out)
+        os.write(into, b"x")
+        until(b, lambda: console.quit)
+        console.close()
+        for fd in (stdin, into, stdout):
+            os.close(fd)
+
+
+@contextlib.contextmanager
+def terminal(b: Consoled) -> Iterator[tuple[int, StdioConsole]]:
+    """A user's terminal: the user's end, and the console on the other."""
+    user, tty = pty.openpty()
+    before = termios.tcgetattr(tty)
+    console = StdioConsole(b.uart, infd=tty, outfd=tty)
+    try:
+        yield user, console
+    finally:
+        console.close()
+        assert termios.tcgetattr(tty) == before
+        os.close(user)
+        os.close(tty)
+
+
+def test_terminal_is_raw_and_put_back() -> None:
+    with live() as b, terminal(b) as (user, console):
+        os.write(user, b"ab\x03\r")
+        until(b, lambda: len(b.heard) == 5)
+        assert read_all(user) == b"ab\x03\r\n"
+        assert not console.quit
+
+
+@pytest.mark.parametrize("keys", [b"\x1d", b"\x01x", b"\x01X"])
+def test_ways_out_end_the_hosts_wait(keys: bytes) -> None:
+    with live() as b, terminal(b) as (user, console):
+        os.write(user, b"abc" + keys)
+        while not console.quit:
+            assert b.clock.run(b.clock.now_ns + 10_000 * MS, wait=True)
+        b.clock.run(b.clock.now_ns + 5 * MS)
+        assert bytes(b.heard) == b"abc"
+
+
+def test_ways_out_are_seen_although_the_board_reads_nothing() -> None:
+    with Consoled(live=True) as b, terminal(b) as (user, console):
+        os.write(user, b"x" * 2000)
+        b.clock.run(b.clock.now_ns + 20 * MS)
+        os.write(user, b"\x1d")
+        until(b, lambda: console.quit)
+
+
+def test_ctrl_a_is_a_prefix() -> None:
+    with live() as b, terminal(b) as (user, console):
+        os.write(user, b"\x01\x01\x01q\x01b")
+        until(b, lambda: len(b.heard) >= 3 and b.console.breaks == 1)
+        assert bytes(b.heard) == b"\x01\x01q"
+        read_all(user)
+        os.write(user, b"\x01h")
+        until(b, lambda: bool(select.select([user], [], [], 0)[0]))
+        assert b"quit" in read_all(user)
+        assert not console.quit
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems report a hang-up differently")
+def test_terminal_that_hangs_up_ends_the_console() -> None:
+    with live() as b:
+        user, tty = pty.openpty()
+        console = StdioConsole(b.uart, infd=tty, outfd=tty)
+        os.close(user)
+        until(b, lambda: console.quit)
+        console.close()
+        os.close(tty)
