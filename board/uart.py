@@ -23,8 +23,7 @@ class Uart:
     characters that each FIFO holds.
 
     ``listeners`` are called with what the board sends, ``on_drained`` when everything sent to it has arrived, both from
-    inside events: they must not wait. ``handshake``: the other end stops while the board's RTS is off; otherwise what
-    finds the FIFO full is lost, and counted in ``overruns``.
+    inside events: they must not wait. ``overruns`` counts characters that found the FIFO full.
     """
 
     def __init__(
@@ -40,8 +39,8 @@ class Uart:
         self.log = ConsoleLog()
         self.listeners: list[Callable[[bytes], None]] = []
         self.on_drained: list[Callable[[], None]] = []
-        self.handshake = True
         self.overruns = 0
+        self._handshake = True
         self._trigger = max(1, fifo // 2)
         self._mask = 0
         self._mcr = 0
@@ -163,6 +162,17 @@ class Uart:
         return bool(self._tx)
 
     @property
+    def handshake(self) -> bool:
+        """Whether the other end stops while the board's RTS is off. If not, what finds the FIFO full is lost."""
+        return self._handshake
+
+    @handshake.setter
+    def handshake(self, on: bool) -> None:
+        self._receive_due()
+        self._handshake = on
+        self._receive_next()
+
+    @property
     def rts(self) -> bool:
         """The other end's RTS, which the board sees as CTS."""
         return self._rts
@@ -241,7 +251,7 @@ class Uart:
     @property
     def _flow(self) -> bool:
         """Whether the sender waits for room. An infinitely fast one has to: it would lose all but a FIFO's worth."""
-        return self.char_ns == 0 or (self.handshake and bool(self._mcr & UartMcr.AUTORTS))
+        return self.char_ns == 0 or (self._handshake and bool(self._mcr & UartMcr.AUTORTS))
 
     def _receive_due(self) -> None:
         """Moves what has arrived by now from the line to the FIFO."""

@@ -288,18 +288,19 @@ class Reader:
 
     def wait(self, until: int | None) -> Arrival | None:
         """The next frame; lets time pass until it is there, at most to ``until`` (ns) or until nothing can happen."""
-        host = self.host
-        clock = host.clock
-        woken = True
-        try:
-            while woken and not self._read:
-                if lib.host_wait(clock.bench, host.number, self.number, True) == 0:
+        if not self._read:
+            clock, number = self.host.clock, self.host.number
+            woken = lib.host_wait(clock.bench, number, self.number, True) != 0
+            try:
+                while not self._read:
+                    woken = woken or clock.run(until, wait=True)
+                    self._fill()
+                    if not woken:
+                        break
                     woken = False
-                    woken = clock.run(until, wait=True)
-                self._fill()
-        finally:
-            if not woken and not clock.closed:
-                lib.host_wait(clock.bench, host.number, self.number, False)
+            finally:
+                if not clock.closed:
+                    lib.host_wait(clock.bench, number, self.number, False)
         return self._read.popleft() if self._read else None
 
     @property

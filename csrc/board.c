@@ -152,7 +152,9 @@ static void sems_free(struct board *b)
   for (uint32_t i = 1; i < b->sems.n; i++)
     {
       struct sem *s = b->sems.slot[i];
-      if (s && s->owned) free(s);
+      if (s == NULL || !s->owned) continue;
+      b->sems.slot[i] = NULL;
+      free(s);
     }
 }
 
@@ -161,6 +163,7 @@ static void board_fini(struct board *b)
   struct bench *n = b->bench;
   if (n->running && n->running->board == b) n->running = NULL;
   drop_dirty(b);
+  sems_free(b);                             /* first: the table also names semaphores inside what goes next */
   net_fini(b);
   notifier_fini(b);
   iob_uninitialize(b);
@@ -168,7 +171,6 @@ static void board_fini(struct board *b)
   for (uint32_t i = 1; i < b->wqs.n; i++) kwork_queue_free(b->wqs.slot[i]);
   for (uint32_t i = 1; i < b->pywdogs.n; i++) free(b->pywdogs.slot[i]);
   for (uint32_t i = 1; i < b->mutexes.n; i++) free(b->mutexes.slot[i]);
-  sems_free(b);
   table_fini(&b->works);
   table_fini(&b->wqs);
   table_fini(&b->pywdogs);

@@ -99,10 +99,7 @@ static void give(struct hostend *h, struct reader *r, struct frame *f)
       return;
     }
   frameq_insert(&r->q, f);
-  if (!r->waiting) return;
-  r->waiting = false;
-  h->nwaiting--;
-  bench_host_wake(h->port.bench);
+  if (r->waiting) bench_host_wake(h->port.bench);
 }
 
 static struct frame *copy_of(struct hostend *h, const struct frame *f)
@@ -252,11 +249,13 @@ bool hostend_wait(struct hostend *h, int reader, bool waiting)
   struct reader *r = hostend_reader(h, reader);
   if (r == NULL) return false;
   hostend_sweep(h);
-  if (r->q.head) waiting = false;
-  if (r->waiting != waiting) h->nwaiting += waiting ? 1 : -1;
+  bool there = r->q.head != NULL;
+  if (r->waiting == waiting) return there;
   r->waiting = waiting;
+  h->nwaiting += waiting ? 1 : -1;
+  if (waiting && there) bench_host_wake(h->port.bench);
   arm(h);
-  return r->q.head != NULL;
+  return there;
 }
 
 void hostend_close(struct hostend *h, int reader)

@@ -18,7 +18,7 @@ struct reader
   uint64_t      drops;            /* frames that found its queue full */
   bool          open;
   bool          outgoing;         /* it also sees what the host end sends */
-  bool          waiting;          /* the host waits for its next frame, which ends the wait */
+  bool          waiting;          /* its next frame wakes the host */
 };
 
 struct hostend

@@ -20,7 +20,6 @@ static const struct { int64_t value, min, max; } defaults[NETCFG_NOPTIONS] =
   [NETCFG_RECV_BUFSIZE]            = { 0, 0, INT32_MAX },
   [NETCFG_SEND_BUFSIZE]            = { 0, 0, INT32_MAX },
   [NETCFG_RECV_PACK]               = { 1, 0, 1 },
-  [NETCFG_UDP_WRITE_BUFFERS]       = { 1, 0, 1 },
   [NETCFG_UDP_CHECKSUMS]           = { 1, 0, 1 },
   [NETCFG_DEFAULT_MIN_PORT]        = { 4096, 1, 65535 },
   [NETCFG_DEFAULT_MAX_PORT]        = { 32000, 1, 65535 },

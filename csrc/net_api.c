@@ -19,20 +19,6 @@ int32_t netdev_soft(struct board *b, const char *name, uint32_t mtu, const uint8
   return dev ? dev->index : -ENOMEM;
 }
 
-int32_t netdev_count(struct board *b)
-{
-  return b->net ? (int32_t)b->net->ndevs : 0;
-}
-
-int32_t netdev_name(struct board *b, int32_t index, uint8_t *out, uint32_t len)
-{
-  struct netdev *dev = netdev_find(b, index);
-  if (dev == NULL || len < IFNAMSIZ) return dev ? -EINVAL : -ENODEV;
-  uint32_t n = (uint32_t)strlen(dev->name);
-  memcpy(out, dev->name, n);
-  return (int32_t)n;
-}
-
 int32_t netdev_mac(struct board *b, int32_t index, uint8_t *out, uint32_t len)
 {
   struct netdev *dev = netdev_find(b, index);

@@ -25,13 +25,6 @@ int64_t udp_get(struct board *b, int32_t conn, uint32_t what)
       case SOCK_QUEUED:  return (int64_t)c->queued;
       case SOCK_SENT:    return (int64_t)c->sent;
       case SOCK_DROPS:   return (int64_t)c->drops;
-      case SOCK_NEXTLEN:
-        {
-          uint8_t len[2];
-          if (c->readahead == NULL) return -EAGAIN;
-          iob_copyout(len, c->readahead, sizeof len, 0);
-          return get16(len);
-        }
       case SOCK_RXSEM:   return c->rx.sem.id;
       case SOCK_SNDSEM:  return c->snd.sem.id;
       case SOCK_WRBSEM:  return b->net->wrbwait.sem.id;

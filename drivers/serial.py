@@ -41,8 +41,8 @@ class SerialDevice(Protocol):
 class SerialDriver:
     """One serial port, open from the start because it is the console.
 
-    ``read`` and ``write`` are for tasks and may wait; ``puts`` is for everybody. ``received``, ``sent`` and the other
-    counters count characters.
+    ``read`` and ``write`` are for tasks and may wait; ``puts`` is for everybody, and for syslog, unless that goes to
+    memory (RAMLOG_SYSLOG). ``received``, ``sent`` and the other counters count characters.
     """
 
     def __init__(
@@ -64,6 +64,8 @@ class SerialDriver:
         self._xmitsem = Semaphore(kernel)
         self._xmitlock = Mutex(kernel, f"{name} xmit")
         self._foreground: int | None = None
+        if not options.get("RAMLOG_SYSLOG"):
+            kernel.syslog.console = self.puts
         kernel.irqs.attach(uart.irq, self.interrupt, name="uart_interrupt")
         uart.write(UartReg.MCR, UartMcr.DTR | UartMcr.RTS | (UartMcr.AUTORTS if self._iflow else 0))
         self._mask = 0

@@ -106,6 +106,7 @@ class Clock:
         self.powered = False
         self.live = False
         self.on_input: dict[int, Callable[[], None]] = {}
+        self._ended_ns = 0
         self._later: list[Callable[[], None]] = []
         self._interrupted = False
         self._old_sigint: Any = None
@@ -115,8 +116,8 @@ class Clock:
 
     @property
     def now_ns(self) -> int:
-        """Virtual time, ns. A bench starts at one second."""
-        return int(lib.bench_now(self.bench))
+        """Virtual time, ns. A bench starts at one second; a closed one keeps the time of its end."""
+        return self._ended_ns if self.bench is None else int(lib.bench_now(self.bench))
 
     def follow(self, r: int) -> int:
         """Does what the core asks until the caller may go on; returns the caller's own result.
@@ -300,11 +301,12 @@ class Clock:
         self.closed = True
         if self._watchdog:
             self._watchdog.stop()
-        if self.powered and self._old_sigint is not None and signal.getsignal(signal.SIGINT) == self._on_sigint:
-            signal.signal(signal.SIGINT, self._old_sigint)
+        if self._old_sigint is not None:
+            _drop_closed_handlers()
         for runner in self.runners:
             runner.greenlet.throw(GreenletExit)
         self.runners.clear()
+        self._ended_ns = self.now_ns
         lib.bench_free(self.bench)
         self.bench = None
 
@@ -314,3 +316,12 @@ class Clock:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
+
+
+def _drop_closed_handlers() -> None:
+    """Takes the handlers of closed benches away from Ctrl-C; benches may end in another order than they began in."""
+    first = handler = signal.getsignal(signal.SIGINT)
+    while isinstance(owner := getattr(handler, "__self__", None), Clock) and owner.closed:
+        handler = owner._old_sigint
+    if handler is not first:
+        signal.signal(signal.SIGINT, handler)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kernel.core import lib, pids
-from kernel.inet import ether_ntoa, inet_ntoa
+from kernel.inet import ether_ntoa
 from kernel.netdev import IFF_LOOPBACK
+from kernel.udp import udp_connections
 
 if TYPE_CHECKING:
     from kernel.kernel import Kernel
@@ -93,19 +93,15 @@ def net_udp(kernel: Kernel) -> str:
     """/proc/net/udp: empty without sockets. With write buffers rows have a column that the header names only when
     CONFIG_NET_SEND_BUFSIZE is set, as in NuttX.
     """
-    board = kernel.board
-    conns = pids(lib.udp_list, board)
-    if not conns:
+    connections = udp_connections(kernel)
+    if not connections:
         return ""
     sizes = "txsz   " if int(kernel.options.get("NET_SEND_BUFSIZE", 0)) else ""
     text = f"UDP sl  flg   {sizes}rxsz {'local_address':<23} {'remote_address':<23}\n"
-    for i, conn in enumerate(conns, 1):
-        fields = (lib.SOCK_FLAGS, lib.SOCK_TXSIZE, lib.SOCK_RXSIZE, lib.SOCK_LADDR, lib.SOCK_LPORT, lib.SOCK_RADDR)
-        flags, txsize, rxsize, laddr, lport, raddr = (lib.udp_get(board, conn, field) for field in fields)
-        rport = lib.udp_get(board, conn, lib.SOCK_RPORT)
-        tx = f" {txsize:6}" if _has(kernel, "NET_UDP_WRITE_BUFFERS") else ""
-        text += f"    {i:2}: {flags:3x}{tx} {rxsize:6}"
-        text += f" {inet_ntoa(laddr):>16}:{lport:<6} {inet_ntoa(raddr):>16}:{rport:<6}\n"
+    for i, c in enumerate(connections, 1):
+        tx = f" {c.txsize:6}" if _has(kernel, "NET_UDP_WRITE_BUFFERS") else ""
+        text += f"    {i:2}: {c.flags:3x}{tx} {c.rxsize:6}"
+        text += f" {c.laddr:>16}:{c.lport:<6} {c.raddr:>16}:{c.rport:<6}\n"
     return text
 
 

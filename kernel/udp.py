@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from errno import EAGAIN, EINVAL, ENETUNREACH, ENOMEM, ENOPROTOOPT, ENOTCONN
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kernel.arp import arp_send
-from kernel.core import ACT_BASE, buffer, check, lib
+from kernel.core import ACT_BASE, buffer, check, lib, pids
 from kernel.inet import inet_addr, inet_ntoa
 from kernel.sockbase import (
     AF_INET,
@@ -50,6 +50,36 @@ _OPTIONS = {
 
 _recvfrom = lib.udp_recvfrom
 _sendto = lib.udp_sendto
+
+
+class UdpInfo(NamedTuple):
+    """A connection as the core knows it; ``conn`` is its number, which owners of IOBs name."""
+
+    conn: int
+    flags: int
+    """enum sock_flag, as /proc/net/udp shows it"""
+    txsize: int
+    """bytes waiting to be sent, headers included"""
+    rxsize: int
+    """bytes waiting to be read, headers included"""
+    laddr: str
+    lport: int
+    raddr: str
+    rport: int
+    drops: int
+    """datagrams lost because SO_RCVBUF was used up"""
+
+
+def udp_connections(kernel: Kernel) -> list[UdpInfo]:
+    """All UDP connections of a board, oldest first."""
+    board = kernel.board
+    fields = (lib.SOCK_FLAGS, lib.SOCK_TXSIZE, lib.SOCK_RXSIZE, lib.SOCK_LADDR, lib.SOCK_LPORT, lib.SOCK_RADDR)
+    rows = []
+    for conn in pids(lib.udp_list, board):
+        flags, txsize, rxsize, laddr, lport, raddr = (lib.udp_get(board, conn, field) for field in fields)
+        rport, drops = lib.udp_get(board, conn, lib.SOCK_RPORT), lib.udp_get(board, conn, lib.SOCK_DROPS)
+        rows.append(UdpInfo(conn, flags, txsize, rxsize, inet_ntoa(laddr), lport, inet_ntoa(raddr), rport, drops))
+    return rows
 
 
 class UdpSocket(Socket, kind=SOCK_DGRAM, proto=IPPROTO_UDP, option="NET_UDP"):
@@ -211,7 +241,7 @@ class UdpSocket(Socket, kind=SOCK_DGRAM, proto=IPPROTO_UDP, option="NET_UDP"):
                 r = self._step(_sendto, self.conn, data, n, ip, port, flags)
         if r < 0:
             raise os_error(-r, "sendto")
-        if not self._buffered:
+        if not self._buffered and not flags & MSG_DONTWAIT:
             self._taken(deadline)
         return r
 

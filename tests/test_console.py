@@ -367,6 +367,7 @@ def test_port_survives_the_reset_button_and_a_reboot_from_inside() -> None:
         port = b.console.open(timeout=10)
         port.read_until(b"nsh> ")
         port.write(b"half a comm")
+        port.flush()
         b.reset()
         assert b"NuttShell" in port.read_until(b"nsh> ")
         port.write(b"reboot\r")

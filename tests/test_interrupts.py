@@ -42,8 +42,15 @@ def test_a_pulse_on_a_disabled_line_is_served_when_it_is_enabled() -> None:
 def test_simultaneous_lines_are_served_by_priority_then_by_number() -> None:
     with Rig() as rig:
         for irq, priority in [(9, 10), (7, 50), (3, 50), (5, 200)]:
-            rig.line(irq, lambda irq, _arg: rig.note(irq), priority)
-            rig.pulse_at(1 * MS, irq)
+            drive = rig.line(irq, lambda irq, _arg: rig.note(irq), priority)
+            rig.kernel.irqs.disable(irq)
+            drive(-1)
+
+        def enable_all(_irq: int, _arg: Any) -> None:
+            for irq in (3, 5, 7, 9):
+                rig.kernel.irqs.enable(irq)
+
+        rig.line(1, enable_all)(-1)
         rig.run()
         assert rig.words() == [9, 3, 7, 5]
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.uartregs import CharError
+from kernel.syslog import LOG_ERR
 from kernel.task import Task
 
 
@@ -263,6 +264,14 @@ def test_puts_from_the_host_is_printed() -> None:
         b.console.puts("PANIC\n")
         b.settle()
         assert b.heard == b"PANIC\r\n"
+
+
+def test_syslog_goes_to_the_console_unless_it_goes_to_memory() -> None:
+    for ramlog in (False, True):
+        with Consoled(RAMLOG_SYSLOG=ramlog) as b:
+            b.kernel.syslog.log(LOG_ERR, "something failed")
+            b.settle()
+            assert (b"[ERROR] something failed\r\n" in b.heard) is not ramlog
 
 
 def test_polling_costs_the_caller_the_time_on_the_line() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from consoled import CHAR, MS, S, Consoled
+from consoled import CHAR, MS, Consoled, S
 
 from drivers.uartregs import CharError, UartMcr, UartMsr, UartReg, UartSr
 from kernel.core import lib

@@ -6,8 +6,6 @@ int32_t netdev_findby_ripv4addr(struct board *b, uint32_t dst);
 
 int32_t netdev_loopback(struct board *b);
 int32_t netdev_soft(struct board *b, const char *name, uint32_t mtu, const uint8_t *mac, uint32_t depth);
-int32_t netdev_count(struct board *b);
-int32_t netdev_name(struct board *b, int32_t index, uint8_t *out, uint32_t len);
 int32_t netdev_mac(struct board *b, int32_t index, uint8_t *out, uint32_t len);
 int32_t netdev_setmac(struct board *b, int32_t index, const uint8_t *mac, uint32_t len);
 int64_t netdev_get(struct board *b, int32_t index, uint32_t what);

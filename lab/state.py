@@ -1,0 +1,112 @@
+"""What a board is doing, as text for people: who waits for what and since when, who holds the IOBs, what is queued."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from kernel.wqueue import HPWORK, LPWORK
+
+if TYPE_CHECKING:
+    from board.board import Board
+    from kernel.kernel import Kernel
+    from kernel.task import Task
+
+NS = 1_000_000_000
+STATES = ("Inactive", "Ready", "Running", "Waiting", "Stopped")  # enum task_state
+WAIT_SEM, WAIT_MUTEX, WAIT_SIGNAL = 1, 2, 3  # enum wait_kind
+NOBODY = -1
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def state_text(board: Board) -> str:
+    """Tasks, IOBs, work queues and interface counters of a board, now. Says so if the board is closed."""
+    kernel = board.kernel
+    if kernel.board is None:
+        return f"{board.name}: the board is closed\n"
+    parts = [f"{board.name} at {board.now:.9f} s", tasks_text(kernel), locks_text(kernel), iobs_text(kernel)]
+    parts += [queues_text(kernel), counters_text(board)]
+    return "\n".join(part for part in parts if part)
+
+
+def tasks_text(kernel: Kernel) -> str:
+    """Every task: state, since when, what it waits for, and the Python frames it stands in, innermost last."""
+    lines = ["  PID PRI STATE    SINCE/s        COMMAND"]
+    for pid in sorted(kernel.tasks.by_pid):
+        task = kernel.tasks.by_pid[pid]
+        v = kernel.task_numbers(pid)
+        since = f"{v[11] / NS:14.9f}" if STATES[v[1]] == "Waiting" else " " * 14
+        wait = _wait(kernel, task, v)
+        lines.append(f"{pid:5} {v[2]:3} {STATES[v[1]]:<8} {since} {task.name}{': ' + wait if wait else ''}")
+        stack = _stack(task)
+        if stack:
+            lines.append(f"{'':10}in {stack}")
+    return "\n".join(lines)
+
+
+def _wait(kernel: Kernel, task: Task, v: list[int]) -> str:
+    kind, number, holder = v[4:7]
+    if STATES[v[1]] != "Waiting":
+        return ""
+    if kind == WAIT_MUTEX:
+        name = kernel.mutex_names.get(number, f"mutex {number}")
+        if holder == NOBODY:
+            return f"waits for {name}"
+        owner = kernel.tasks.by_pid.get(holder)
+        return f"waits for {name}, held by {owner.name if owner else 'a dead task'} (pid {holder})"
+    if kind == WAIT_SEM:
+        return f"waits for semaphore {number}"
+    return "waits for a signal" if kind == WAIT_SIGNAL else "sleeps"
+
+
+def _stack(task: Task) -> str:
+    frame = task.greenlet.gr_frame if task.greenlet is not None else None
+    if frame is None:
+        return ""
+    calls = [f"{f.name} ({_short(f.filename)}:{f.lineno})" for f in traceback.extract_stack(frame)]
+    outside = ("_loop (", "main (", "follow (", "_follow_rest (")  # how any task starts and waits
+    return " > ".join(call for call in calls if not call.startswith(outside))
+
+
+def _short(path: str) -> str:
+    return os.path.relpath(path, ROOT) if path.startswith(ROOT + os.sep) else os.path.basename(path)
+
+
+def locks_text(kernel: Kernel) -> str:
+    """The mutexes that tasks hold; empty if none is held."""
+    held = [(task, kernel.held_by(pid)) for pid, task in sorted(kernel.tasks.by_pid.items())]
+    return "\n".join(f"{task.name} (pid {task.pid}) holds {', '.join(names)}" for task, names in held if names)
+
+
+def iobs_text(kernel: Kernel) -> str:
+    """How many buffers are free and who waits for one, then who has the others; what is wrong with the pool's books."""
+    s = kernel.iobs.getstats()
+    lines = [
+        f"IOBs: {s.nfree} of {s.ntotal} free (at least {s.lowwater} always were), {s.nthrottle} for throttled callers; "
+        f"waiting: {s.nwait} unthrottled, {s.throttle_wait} throttled"
+    ]
+    holders = Counter((holder.owner.name, holder.instance) for holder in kernel.iobs.ledger())
+    lines += [f"  {n:4} {name.lower()} {instance}" for (name, instance), n in sorted(holders.items())]
+    fault = kernel.iobs.check()
+    return "\n".join(lines + ([f"  {fault}"] if fault else []))
+
+
+def queues_text(kernel: Kernel) -> str:
+    """What each work queue runs and what waits in it."""
+    lines = []
+    for qid, queue in sorted(kernel.queues.items()):
+        if qid == LPWORK and queue is kernel.queues.get(HPWORK):
+            continue
+        info = queue.info()
+        running = ", ".join(name for name in info["running"] if name) or "nothing"
+        queued = ", ".join(info["queued"]) or "nothing"
+        lines.append(f"{queue.name}: runs {running}; queued: {queued}; {info['ran']} items done")
+    return "\n".join(lines)
+
+
+def counters_text(board: Board) -> str:
+    """Counters of eth0 and its wire that are not 0."""
+    counted = [f"{name} {value}" for name, value in board.eth0.counters.items() if value]
+    return "eth0: " + (", ".join(counted) or "all counters are 0")

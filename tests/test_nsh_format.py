@@ -1,0 +1,159 @@
+"""The shell's output against a session with NuttX's simulator: to the byte, or its layout where numbers have to differ."""
+
+from collections.abc import Iterator
+
+import pytest
+from board import Board
+from kernel.nsh.commands_basic import columns
+from kernel.nsh.commands_task import ps_line
+from kernel.taskinfo import TaskInfo
+from shell_kit import layout, real_session
+
+
+@pytest.fixture
+def board() -> Iterator[Board]:
+    with Board() as board:
+        board.eth0.host.answers(echo=True)
+        yield board
+
+
+def without_ipv6(text: str) -> list[str]:
+    """The lines that a board without IPv6 prints too."""
+    return [line for line in text.splitlines() if "inet6" not in line and "IPv6" not in line]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "uname",
+        "nosuchcmd",
+        "cat /tmp/none",
+        "ls -l /nofile",
+        "echo $?",
+        "ifup eth0",
+        "cat /proc/iobinfo",
+        "arp -a",
+        "help cat",
+        "ping -c 3 10.0.1.1",
+        "ping -c 2 10.0.1.77",
+        "kill -9 99",
+    ],
+)
+def test_output_is_that_of_nuttx_to_the_byte(board: Board, command: str) -> None:
+    if command == "arp -a":
+        pytest.skip("there is no arp command yet")
+    assert board.nsh(command) == real_session()[command]
+
+
+@pytest.mark.parametrize("command", ["free", "cat /proc/meminfo", "cat /proc/uptime", "uptime"])
+def test_layout_is_that_of_nuttx(board: Board, command: str) -> None:
+    ours, real = board.nsh(command), real_session()[command]
+    assert [len(line) for line in ours.splitlines()] == [len(line) for line in real.splitlines()]
+    if command != "cat /proc/uptime":
+        assert ours.splitlines()[0].split() == real.splitlines()[0].split() or command == "uptime"
+
+
+def test_free_and_meminfo_are_the_same_text(board: Board) -> None:
+    header, row = board.nsh("free").splitlines()
+    real_header, real_row = real_session()["free"].splitlines()
+    assert header == real_header
+    assert [field.rjust(n) for field, n in zip(row.split()[:7], (11, 11, 11, 11, 11, 7, 7), strict=True)] == [
+        row[a:b] for a, b in zip((0, 11, 22, 33, 44, 55, 62), (11, 22, 33, 44, 55, 62, 69), strict=True)
+    ]
+    assert row.endswith(" Umem") and real_row.endswith(" Umem")
+
+
+def test_ps_has_the_columns_of_nuttx(board: Board) -> None:
+    ours = board.nsh("ps").splitlines()
+    real = real_session()["ps"].splitlines()
+    assert ours[0] == real[0]
+    rows = {line.split()[-1] if "0x" not in line else line.split()[-3]: line for line in ours[1:]}
+    real_rows = {line.split()[-1] if "0x" not in line else line.split()[-3]: line for line in real[1:]}
+    assert rows["Idle_Task"] == real_rows["Idle_Task"]
+    for worker in ("hpwork", "lpwork"):
+        assert rows[worker][5:].partition("0x")[0] == real_rows[worker][5:].partition("0x")[0]
+        assert layout(rows[worker])[5:] == layout(real_rows[worker])[5:]
+
+
+def test_a_line_of_ps_is_formatted_as_nuttx_formats_it(board: Board) -> None:
+    real = real_session()["ps"].splitlines()[-1]
+    shell = TaskInfo(
+        pid=5,
+        name="nsh_main",
+        kind="Task",
+        args=(),
+        group=5,
+        parent=0,
+        cpu=None,
+        state="Running",
+        event="",
+        priority=100,
+        base_priority=100,
+        policy="FIFO",
+        sigmask=0,
+        stack_addr=0,
+        stack_size=67464,
+        stack_used=2696,
+        exiting=False,
+    )
+    assert ps_line(board.kernel, shell) == real + "\n"
+
+
+def test_ifconfig_has_the_lines_of_nuttx_but_for_ipv6(board: Board) -> None:
+    ours = board.nsh("ifconfig").replace("RUNNING", "DOWN", 1).splitlines()
+    real = without_ipv6(real_session()["ifconfig"])
+    assert ours[0].split(" HWaddr ")[0] == real[0].split(" HWaddr ")[0]
+    assert ours[0][-16:] == real[0][-16:]
+    assert ours[1] == real[1]
+    assert [line for line in ours if line.startswith("\tTX") or "Total" in line] == [
+        line for line in real if line.startswith("\tTX") or "Total" in line
+    ]
+    assert "\t    00000000 00000000 00000000 0               " in ours
+    assert "\t    00000000 00000000 00000000 00000000 0                " in ours
+
+
+def test_help_is_laid_out_as_nuttx_lays_it_out() -> None:
+    lines = real_session()["help"].splitlines(keepends=True)
+    head, commands, apps = lines[:2], lines[2:17], lines[19:]
+    assert head[0] == "help usage:  help [-v] [<cmd>]\n"
+    for block in (commands, apps):
+        rows = [line.split() for line in block]
+        names = [row[i] for i in range(len(rows[0])) for row in rows if i < len(row)]
+        assert columns(names) == "".join(block)
+
+
+def test_help_lists_what_there_is(board: Board) -> None:
+    text = board.nsh("help")
+    assert text.startswith("help usage:  help [-v] [<cmd>]\n\n    ?           ")
+    listed = text.split("Builtin Apps:")
+    assert {"ps", "free", "ifconfig", "kill", "reboot"} <= set(listed[0].split())
+    assert listed[1].split() == ["hello", "ping", "sh", "udpecho"]
+    assert "echo usage:  echo [-n] [<string|$name> [<string|$name>...]]\n" == board.nsh("help echo")
+    assert board.nsh("help zzz") == "nsh: zzz: command not found\n"
+    verbose = board.nsh("help -v")
+    assert "\n  kill [-<signal>] <pid>\n" in verbose
+    assert "\n  true\n" in verbose
+
+
+def test_uname_has_the_fields_of_nuttx(board: Board) -> None:
+    ours, real = board.nsh("uname -a"), real_session()["uname -a"]
+    assert ours.startswith("NuttX  13.0.1 nutloop-") and real.startswith("NuttX  13.0.1-RC0 ")
+    assert len(ours.split()) == len(real.split())
+    assert ours.split()[-2:] == real.split()[-2:] == ["sim", "sim"]
+    assert board.nsh("cat /proc/version") == f"NuttX version {' '.join(ours.split()[1:-2])} sim:nsh\n"
+
+
+def test_ls_of_directories_looks_as_in_nuttx(board: Board) -> None:
+    ours, real = board.nsh("ls /proc").splitlines(), real_session()["ls /proc"].splitlines()
+    assert ours[0] == real[0] == "/proc:"
+    not_there = {" cpuinfo", " fs/", " memdump", " tcbinfo"}
+    names = [line for line in real[1:] if not line[1].isdigit() and line not in not_there]
+    assert [line for line in ours[1:] if not line[1].isdigit()] == names
+    assert ours[1:5] == [" 0/", " 1/", " 2/", " 3/"]
+    assert [line for line in board.nsh("ls /proc/net").splitlines() if line != " route/"] == [
+        line for line in real_session()["ls /proc/net"].splitlines() if line != " tcp"
+    ]
+
+
+def test_a_background_command_is_announced_as_in_nuttx(board: Board) -> None:
+    assert layout(board.nsh("sleep 3 &")).replace("99", "9") == layout(real_session()["sleep 3 &"]).replace("99", "9")
