@@ -98,20 +98,26 @@ class Board:
         self.number = len(self.bench.boards)
         self.hardware = hardware(self.config)
         self._log: list[str] = []  # reports of earlier boots
-        self.kernel = self._make_kernel()
-        hw = self.hardware
-        mac = bytes((0x02, 0x6E, 0x6C, 0, 1, self.number + 1))
-        model = Mac(
-            self.bench.clock, self.kernel.board, mac, irq=IRQ_ETH, rx_ring=hw.rx_ring, tx_ring=hw.tx_ring, mbps=hw.link_mbps
-        )
-        self.eth0 = EthernetPort(self, model)
-        self.uart = Uart(self.bench.clock, self.kernel.board, irq=IRQ_UART, baud=hw.uart_baud, fifo=hw.uart_fifo)
+        try:
+            self.kernel = self._make_kernel()
+            self._solder()
+            self.bench.boards.append(self)
+            self._bring_up()
+        except BaseException:
+            if self._own_bench:
+                self.bench.close()
+            raise
+
+    def _solder(self) -> None:
+        """The hardware, which outlives every reset, and its cable to the host's end."""
+        clock, core, hw = self.bench.clock, self.kernel.board, self.hardware
+        address = b"\x02\x6e\x6c\x00" + (0x0101 + self.number).to_bytes(2, "big")
+        mac = Mac(clock, core, address, irq=IRQ_ETH, rx_ring=hw.rx_ring, tx_ring=hw.tx_ring, mbps=hw.link_mbps)
+        self.eth0 = EthernetPort(self, mac)
+        self.uart = Uart(clock, core, irq=IRQ_UART, baud=hw.uart_baud, fifo=hw.uart_fifo)
         self.console = ConsolePort(self)
-        host = self.bench.host_end("nl0" if self.number == 0 else f"nl0.{self.name}")
-        host.plug(model)
-        self.eth0.host = host
-        self.bench.boards.append(self)
-        self._bring_up()
+        self.eth0.host = self.bench.host_end("nl0" if self.number == 0 else f"nl0.{self.name}")
+        self.eth0.host.plug(mac)
 
     def _make_kernel(self, board: Any = None) -> Kernel:
         hw = self.hardware
@@ -234,7 +240,9 @@ class Board:
         self.kernel.halt()
 
     def power_off(self) -> None:
-        """Ends the kernel and frees the board. Idempotent."""
+        """Ends the kernel and frees the board; its cable and its serial line are dead from then on. Idempotent."""
+        self.uart.power_off()
+        self.eth0.mac_model.close()
         self.kernel.close()
 
     def close(self) -> None:

@@ -290,14 +290,13 @@ class Reader:
         """The next frame; lets time pass until it is there, at most to ``until`` (ns) or until nothing can happen."""
         if not self._read:
             clock, number = self.host.clock, self.host.number
-            woken = lib.host_wait(clock.bench, number, self.number, True) != 0
+            there = lib.host_wait(clock.bench, number, self.number, True)
             try:
-                while not self._read:
-                    woken = woken or clock.run(until, wait=True)
+                more = there or clock.run(until, wait=True)
+                self._fill()
+                while more and not self._read:
+                    more = clock.run(until, wait=True)
                     self._fill()
-                    if not woken:
-                        break
-                    woken = False
             finally:
                 if not clock.closed:
                     lib.host_wait(clock.bench, number, self.number, False)

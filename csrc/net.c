@@ -115,30 +115,10 @@ int net_initialize(struct board *b)
   return ret;
 }
 
-/* Their board is at its end: nobody is woken any more. */
-
-static void forget_sems(struct net *net)
-{
-  struct table *sems = &net->board->sems;
-  for (uint32_t i = 0; net->udp && i < net->nudp; i++)
-    {
-      table_remove(sems, (int32_t)net->udp[i].rx.sem.id);
-      table_remove(sems, (int32_t)net->udp[i].snd.sem.id);
-    }
-  for (uint32_t i = 0; net->icmp && i < net->nicmp; i++)
-    {
-      table_remove(sems, (int32_t)net->icmp[i].rx.sem.id);
-      table_remove(sems, (int32_t)net->icmp[i].snd.sem.id);
-    }
-  for (uint32_t i = 0; i < NET_ARP_NREQS; i++) table_remove(sems, (int32_t)net->arpreq[i].wait.sem.id);
-  table_remove(sems, (int32_t)net->wrbwait.sem.id);
-}
-
 void net_fini(struct board *b)
 {
   struct net *net = b->net;
   if (net == NULL) return;
-  forget_sems(net);
   for (uint32_t i = 0; i < net->ndevs; i++)
     if (net->dev[i].fini) net->dev[i].fini(net->dev[i].priv);
   free(net->udp);

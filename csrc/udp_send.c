@@ -113,8 +113,8 @@ static int check(struct board *b, struct udp_conn *c, uint32_t len, uint32_t rad
  * slept for, or NULL; it is used or freed. The bytes sent, -errno, or enum net_wait.
  */
 
-int64_t udp_start(struct board *b, struct udp_conn *c, const uint8_t *data, uint32_t len, uint32_t raddr, uint16_t rport,
-                  uint32_t flags, struct iob_s *first)
+int64_t udp_start(struct board *b, struct udp_conn *c, const uint8_t *data, uint32_t len, uint32_t raddr,
+                  uint16_t rport, uint32_t flags, struct iob_s *first)
 {
   struct net *net = b->net;
   struct netdev *dev = NULL;

@@ -77,9 +77,21 @@ class Kernel:
         self.closed = False
         self.on_task_gone: list[Callable[[Task], None]] = []
         self._joiners: dict[int, Semaphore] = {}
+        self.console: Console | None = None
+        self.booted = False
+        self.on_reboot: Callable[[], None] | None = None
+        self.on_poweroff: Callable[[], None] | None = None
         self.heap = Heap(ram)
         self.syslog = Syslog(lambda: int(lib.board_uptime(self.board)))
         self.tasks = Tasks(self)
+        try:
+            self._bring_up()
+        except BaseException:
+            self.close()
+            raise
+
+    def _bring_up(self) -> None:
+        options = self.options
         self.irqs = Interrupts(self)
         self.use_policy(self._make_policy())
         self.iobs = IobPool(self)
@@ -88,10 +100,6 @@ class Kernel:
         self._start_workers()
         self.notifiers = Notifiers(self)
         self.net = Network(self)
-        self.console: Console | None = None
-        self.booted = False
-        self.on_reboot: Callable[[], None] | None = None
-        self.on_poweroff: Callable[[], None] | None = None
 
     def _make_policy(self) -> Policy:
         interval = int(self.options["RR_INTERVAL"])

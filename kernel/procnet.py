@@ -18,53 +18,50 @@ if TYPE_CHECKING:
 
 DASHES = "----"
 
+COLUMNS = (
+    ("ipv4", "IPv4", "NET_IPv4"),
+    ("ipv6", "IPv6", "NET_IPv6"),
+    ("tcp", "TCP", "NET_TCP"),
+    ("udp", "UDP", "NET_UDP"),
+    ("icmp", "ICMP", "NET_ICMP"),
+    ("icmpv6", "ICMPv6", "NET_IPv6"),
+)
+"""Of /proc/net/stat: field of NetStats, header, and the option that it depends on."""
+
 
 def _has(kernel: Kernel, option: str) -> bool:
     return bool(kernel.options.get(option, False))
 
 
-def _row(label: str, cells: list[str]) -> str:
-    return f"{label:<11}" + "".join(f"  {cell}" for cell in cells) + "\n"
-
-
 def net_stat(kernel: Kernel) -> str:
     """/proc/net/stat."""
     stats = kernel.net.stats
-    columns = ["ipv4", "ipv6", "tcp", "udp", "icmp", "icmpv6"]
-    missing = ({"ipv6", "icmpv6"} if not _has(kernel, "NET_IPv6") else set()) | (
-        {"tcp"} if not _has(kernel, "NET_TCP") else set()
-    )
-    names = {
-        "ipv4": "  IPv4",
-        "ipv6": "  IPv6",
-        "tcp": "   TCP",
-        "udp": "   UDP",
-        "icmp": "  ICMP",
-        "icmpv6": " ICMPv6",
-    }
+    columns = [(field, header) for field, header, option in COLUMNS if _has(kernel, option)]
+    fields = [field for field, _ in columns]
+
+    def number(value: int) -> str:
+        return f"{value & 0xFFFF:04x}"
 
     def row(label: str, counter: str, dashed: tuple[str, ...] = ()) -> str:
-        cells = []
-        for name in columns:
-            if name in missing:
-                continue
-            value = getattr(getattr(stats, name), counter) if name != "icmpv6" else 0
-            cells.append(DASHES if name in dashed else f"{value & 0xFFFF:04x}")
-        return _row(label, cells)
+        line = f"{label:<11}"
+        for field in fields:
+            column = getattr(stats, field, None)  # there is none for ICMPv6
+            line += "  " + (DASHES if field in dashed else number(getattr(column, counter, 0)))
+        return line + "\n"
 
-    text = " " * 11 + "".join(names[name] for name in columns if name not in missing) + "\n"
+    text = " " * 11 + "".join(f"{header:>7}" if header == "ICMPv6" else f"{header:>6}" for _, header in columns) + "\n"
     text += row("Received", "recv") + row("Dropped", "drop")
-    text += f"  IPv4        VHL: {stats.vhlerr & 0xFFFF:04x}   Frg: {stats.fragerr & 0xFFFF:04x}\n"
-    if "ipv6" not in missing:
-        text += f"  IPv6        VHL: {stats.ipv6_vhlerr & 0xFFFF:04x}\n"
+    text += f"  IPv4        VHL: {number(stats.vhlerr)}   Frg: {number(stats.fragerr)}\n"
+    if "ipv6" in fields:
+        text += f"  IPv6        VHL: {number(stats.ipv6_vhlerr)}\n"
     text += row("  Checksum", "chkerr", ("ipv6", "icmp", "icmpv6"))
-    if "tcp" not in missing:
-        text += f"  TCP         ACK: {stats.tcp_ackerr & 0xFFFF:04x}   SYN: {stats.tcp_syndrop & 0xFFFF:04x}\n"
-        text += f"              RST: {stats.tcp_rst & 0xFFFF:04x}  {stats.tcp_synrst & 0xFFFF:04x}\n"
+    if "tcp" in fields:
+        text += f"  TCP         ACK: {number(stats.tcp_ackerr)}   SYN: {number(stats.tcp_syndrop)}\n"
+        text += f"              RST: {number(stats.tcp_rst)}  {number(stats.tcp_synrst)}\n"
     text += row("  Type", "typeerr", ("tcp", "udp")) + row("Sent", "sent")
-    if "tcp" not in missing:
-        cells = [f"{stats.tcp_rexmit & 0xFFFF:04x}" if n == "tcp" else DASHES for n in columns if n not in missing]
-        text += _row("  Rexmit", cells)
+    if "tcp" in fields:
+        cells = [number(stats.tcp_rexmit) if field == "tcp" else DASHES for field in fields]
+        text += "  Rexmit   " + "".join(f"  {cell}" for cell in cells) + "\n"
     return text
 
 

@@ -7,6 +7,7 @@ import traceback
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from kernel.core import lib
 from kernel.wqueue import HPWORK, LPWORK
 
 if TYPE_CHECKING:
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 
 NS = 1_000_000_000
 STATES = ("Inactive", "Ready", "Running", "Waiting", "Stopped")  # enum task_state
-WAIT_SEM, WAIT_MUTEX, WAIT_SIGNAL = 1, 2, 3  # enum wait_kind
+WAIT_SEM, WAIT_MUTEX = 1, 2  # enum wait_kind; whoever waits for a signal sleeps
 NOBODY = -1
+ENTRY = ("kernel/task.py", "kernel/clock.py")  # how any task starts and waits
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -57,17 +59,25 @@ def _wait(kernel: Kernel, task: Task, v: list[int]) -> str:
         owner = kernel.tasks.by_pid.get(holder)
         return f"waits for {name}, held by {owner.name if owner else 'a dead task'} (pid {holder})"
     if kind == WAIT_SEM:
-        return f"waits for semaphore {number}"
-    return "waits for a signal" if kind == WAIT_SIGNAL else "sleeps"
+        return f"waits for {_iob_semaphores(kernel).get(number, f'semaphore {number}')}"
+    return "sleeps"
+
+
+def _iob_semaphores(kernel: Kernel) -> dict[int, str]:
+    board = kernel.board
+    return {
+        lib.iobn_sem(board, False): "an IOB",
+        lib.iobn_sem(board, True): "a throttled IOB",
+        lib.iobn_qsem(board): "an entry of an IOB queue",
+    }
 
 
 def _stack(task: Task) -> str:
     frame = task.greenlet.gr_frame if task.greenlet is not None else None
     if frame is None:
         return ""
-    calls = [f"{f.name} ({_short(f.filename)}:{f.lineno})" for f in traceback.extract_stack(frame)]
-    outside = ("_loop (", "main (", "follow (", "_follow_rest (")  # how any task starts and waits
-    return " > ".join(call for call in calls if not call.startswith(outside))
+    calls = [(f.name, _short(f.filename), f.lineno) for f in traceback.extract_stack(frame)]
+    return " > ".join(f"{name} ({path}:{line})" for name, path, line in calls if path not in ENTRY)
 
 
 def _short(path: str) -> str:

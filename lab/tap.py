@@ -96,4 +96,5 @@ def attach_tap(port: EthernetPort, name: str) -> Tap:
     tap = Tap(port.board.bench.clock, name)
     port.mac_model.unplug()
     tap.plug(port.mac_model)
+    port.host = None
     return tap

@@ -29,10 +29,8 @@ def without_ipv6(text: str) -> list[str]:
         "nosuchcmd",
         "cat /tmp/none",
         "ls -l /nofile",
-        "echo $?",
         "ifup eth0",
         "cat /proc/iobinfo",
-        "arp -a",
         "help cat",
         "ping -c 3 10.0.1.1",
         "ping -c 2 10.0.1.77",
@@ -40,27 +38,29 @@ def without_ipv6(text: str) -> list[str]:
     ],
 )
 def test_output_is_that_of_nuttx_to_the_byte(board: Board, command: str) -> None:
-    if command == "arp -a":
-        pytest.skip("there is no arp command yet")
     assert board.nsh(command) == real_session()[command]
 
 
-@pytest.mark.parametrize("command", ["free", "cat /proc/meminfo", "cat /proc/uptime", "uptime"])
-def test_layout_is_that_of_nuttx(board: Board, command: str) -> None:
-    ours, real = board.nsh(command), real_session()[command]
-    assert [len(line) for line in ours.splitlines()] == [len(line) for line in real.splitlines()]
-    if command != "cat /proc/uptime":
-        assert ours.splitlines()[0].split() == real.splitlines()[0].split() or command == "uptime"
-
-
-def test_free_and_meminfo_are_the_same_text(board: Board) -> None:
+def test_free_has_the_columns_of_nuttx(board: Board) -> None:
     header, row = board.nsh("free").splitlines()
     real_header, real_row = real_session()["free"].splitlines()
     assert header == real_header
-    assert [field.rjust(n) for field, n in zip(row.split()[:7], (11, 11, 11, 11, 11, 7, 7), strict=True)] == [
-        row[a:b] for a, b in zip((0, 11, 22, 33, 44, 55, 62), (11, 22, 33, 44, 55, 62, 69), strict=True)
-    ]
-    assert row.endswith(" Umem") and real_row.endswith(" Umem")
+    widths = (11, 11, 11, 11, 11, 7, 7)
+    for line in (row, real_row):
+        assert line == "".join(f"{field:>{width}}" for field, width in zip(line.split(), widths, strict=False)) + " Umem"
+
+
+def test_meminfo_is_what_free_prints(board: Board) -> None:
+    header, row = board.nsh("cat /proc/meminfo").splitlines()
+    assert header == board.nsh("free").splitlines()[0]
+    assert row.split()[0] == "67108864"
+
+
+def test_times_are_printed_as_nuttx_prints_them(board: Board) -> None:
+    board.run(13.77 - board.kernel.ticks / 100)
+    assert board.nsh("cat /proc/uptime") == real_session()["cat /proc/uptime"]
+    board.run(14 - board.kernel.ticks / 100)
+    assert board.nsh("uptime") == real_session()["uptime"]
 
 
 def test_ps_has_the_columns_of_nuttx(board: Board) -> None:
@@ -114,9 +114,8 @@ def test_ifconfig_has_the_lines_of_nuttx_but_for_ipv6(board: Board) -> None:
 
 def test_help_is_laid_out_as_nuttx_lays_it_out() -> None:
     lines = real_session()["help"].splitlines(keepends=True)
-    head, commands, apps = lines[:2], lines[2:17], lines[19:]
-    assert head[0] == "help usage:  help [-v] [<cmd>]\n"
-    for block in (commands, apps):
+    end = lines.index("\n", 2)
+    for block in (lines[2:end], lines[end + 2 :]):
         rows = [line.split() for line in block]
         names = [row[i] for i in range(len(rows[0])) for row in rows if i < len(row)]
         assert columns(names) == "".join(block)

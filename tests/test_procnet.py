@@ -80,7 +80,7 @@ def test_protocol_statistics() -> None:
 
 def test_protocol_statistics_have_the_columns_of_the_configuration() -> None:
     with Stack() as s:
-        s.kernel.options = dict.fromkeys(("NET_IPv6", "NET_TCP"), True)
+        s.kernel.options = dict.fromkeys((option for _, _, option in procnet.COLUMNS), True)
         assert procnet.net_stat(s.kernel) == STAT_ALL
 
 
