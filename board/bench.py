@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from board.board import Board
 
 HOST_IP = 0x0A000101  # 10.0.1.1, what NuttX's simulator has for a router
+BOOT_LIMIT = 30.0  # virtual seconds
 SPIN_NS = 100_000  # live: how long to look for more input before sleeping
 _MODES = {"default": 0, "random": 1, "scripted": 2, "ask": 3}
 
@@ -49,6 +50,16 @@ class Bench:
     def now_ns(self) -> int:
         """Virtual time, ns, exact."""
         return self.clock.now_ns
+
+    def boot(self) -> None:
+        """Lets time pass until every board has brought its network up. Raises BenchError if one never does."""
+        waiting = [board for board in self.boards if not board.kernel.booted]
+        if not waiting or self.run_until(lambda: all(board.kernel.booted for board in waiting), BOOT_LIMIT):
+            return
+        for board in waiting:
+            if not board.kernel.booted:
+                why = "; ".join(board.reports) or "its init task has not reached the shell"
+                raise BenchError(f"{board.name} did not boot within {BOOT_LIMIT} virtual seconds: {why}")
 
     def run(self, seconds: float) -> None:
         """Lets that much time pass."""

@@ -10,6 +10,7 @@ from board import attach
 from board.bench import Bench
 from board.config import Config
 from board.eth import EthernetPort
+from board.line import IrqLine
 from board.mac import Mac
 from board.profile import hardware
 from board.uart import Uart
@@ -24,7 +25,6 @@ from kernel.nsh import nsh_main, run_command
 from kernel.task import Task
 
 IRQ_ETH, IRQ_UART = 4, 5
-BOOT_LIMIT = 30.0  # virtual seconds
 
 
 class NshReply(str):
@@ -161,12 +161,8 @@ class Board:
         return self.bench.now_ns
 
     def boot(self) -> None:
-        """Lets time pass until the board has brought its network up. Raises BenchError if it never does."""
-        if not self.kernel.booted and not self.bench.run_until(lambda: self.kernel.booted, BOOT_LIMIT):
-            raise BenchError(f"{self.name} did not boot within {BOOT_LIMIT} s: {self._why()}")
-
-    def _why(self) -> str:
-        return "; ".join(self.kernel.reports) or "its init task has not reached the shell"
+        """Lets time pass until the boards of the bench have brought their networks up. Raises BenchError if one never does."""
+        self.bench.boot()
 
     def run(self, seconds: float) -> None:
         """Lets that much time pass on the whole bench."""
@@ -205,6 +201,10 @@ class Board:
             job.abandon()
             raise TimeoutError(f"nsh: {command!r} did not end within {timeout} virtual seconds; so far:\n{job.text}")
         return NshReply(job.text, job.status)
+
+    def irq_line(self, number: int) -> IrqLine:
+        """A free interrupt line (6..31) for a device of your own; see docs/driver.md."""
+        return IrqLine(self.kernel.board, number)
 
     @property
     def reports(self) -> list[str]:

@@ -19,6 +19,13 @@ def profile_names() -> list[str]:
     return sorted(path.stem for path in PROFILES.glob("*.defconfig"))
 
 
+class UnknownOption(KeyError):
+    """No option has that name. What may have been meant is looked for when somebody reads it: get() raises many."""
+
+    def __str__(self) -> str:
+        return _unknown(self.args[0])
+
+
 class Config(Mapping[str, Value]):
     """Every option of a board with its value, by NuttX's name without ``CONFIG_``. It cannot be changed.
 
@@ -76,7 +83,7 @@ class Config(Mapping[str, Value]):
         try:
             return self._values[name]
         except KeyError:
-            raise KeyError(_unknown(name)) from None
+            raise UnknownOption(name) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)

@@ -5,6 +5,8 @@
  */
 #include "inet.h"
 
+#define SOCKADDR_LEN 16u          /* room for the sender's address, which NuttX puts before a kept message */
+
 static uint32_t icmp_owner(const struct net *net, const struct icmp_conn *c)
 {
   return IOB_OWNER(IOB_OWNER_ICMP_READ, c - net->icmp);
@@ -19,6 +21,7 @@ static bool keep_copy(struct net *net, struct icmp_conn *c, const struct iob_s *
   struct board *b = net->board;
   struct iob_s *copy = iob_tryalloc(b, false, icmp_owner(net, c));
   if (copy == NULL) return false;
+  copy->io_offset = SOCKADDR_LEN;
   if (iob_clone(b, packet, copy, true) == 0 && iob_tryadd_queue(b, copy, &c->readahead) == 0) return true;
   iob_free_chain(b, copy);
   return false;

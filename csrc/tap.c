@@ -7,6 +7,7 @@
 #include <net/if.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -61,6 +62,22 @@ static void deliver(struct tap *t, struct frame *f, uint32_t len)
   frame_free(&p->peer->pool, f);
 }
 
+/* The interface was deleted, or whoever held the other end is gone. Its descriptor would be "readable" for ever after,
+ * so one takes its place that never is: an unarmed timer.
+ */
+
+static int lost(struct tap *t, int why)
+{
+  int never = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  if (never >= 0)
+    {
+      dup2(never, t->fd);
+      close(never);
+    }
+  port_set_down(&t->port, DOWN_BY_BENCH, true);
+  return why;
+}
+
 int tap_drain(struct port *p)
 {
   struct tap *t = container_of(p, struct tap, port);
@@ -74,7 +91,7 @@ int tap_drain(struct port *p)
           continue;
         }
       if (f) frame_free(&p->peer->pool, f);
-      return len < 0 ? (int)len : n;
+      return len < 0 ? lost(t, (int)len) : n;
     }
   return TAP_BURST;
 }

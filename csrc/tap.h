@@ -11,7 +11,7 @@ enum tap_error { TAP_NO_OPEN = 1000, TAP_NO_SETIFF = 2000 };   /* -(this + errno
 int32_t tap_open(struct bench *n, const char *name, uint32_t mbps);   /* port number or a tap_error */
 int32_t tap_attach(struct bench *n, int fd, uint32_t mbps);           /* port number; the port owns fd from then on */
 int     port_fd(const struct port *p);                                /* -1: it has none */
-int     tap_drain(struct port *p);       /* frames read, or -errno if the descriptor is of no use any more */
+int     tap_drain(struct port *p);       /* frames read; -errno: it is of no use any more, the link is down */
 uint64_t tap_lost(const struct port *p); /* frames that the descriptor would not take */
 
 #endif

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from kernel.core import ACT_BASE, check, lib
@@ -31,14 +33,23 @@ class LoopbackDriver:
         r = lib.netdev_set(self.kernel.board, self.index, field, value)
         return self.kernel.clock.follow(r) if r >= ACT_BASE else int(r)
 
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        lock = self.kernel.net_lock
+        lock.conn_dev_lock(None, self)
+        try:
+            yield
+        finally:
+            lock.conn_dev_unlock(None, self)
+
     def ifup(self) -> int:
         """Always 0."""
-        with self.kernel.net_lock:
+        with self._locked():
             return self._set(lib.NETDEV_UP, 1) or self._set(lib.NETDEV_CARRIER, 1)
 
     def ifdown(self) -> int:
         """Always 0. What waits to be sent is thrown away."""
-        with self.kernel.net_lock:
+        with self._locked():
             return self._set(lib.NETDEV_UP, 0)
 
     def txavail(self) -> int:
@@ -49,14 +60,10 @@ class LoopbackDriver:
 
     def _poll(self, _arg: Any) -> None:
         kernel = self.kernel
-        lock = kernel.net_lock
-        lock.conn_dev_lock(None, self)
-        try:
+        with self._locked():
             while True:
                 r = lib.netdev_poll(kernel.board, self.index, BUDGET)
                 if r >= ACT_BASE:
                     r = kernel.clock.follow(r)
                 if r <= 0:
                     break
-        finally:
-            lock.conn_dev_unlock(None, self)

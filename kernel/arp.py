@@ -36,8 +36,9 @@ def arp_send(kernel: Kernel, dst: int) -> int:
     0, also where no address is needed; -EHOSTUNREACH: no device or router leads there; -ENETUNREACH: it failed a moment
     ago; -ETIMEDOUT: nobody answered. Call it without the network lock: the answer needs it.
     """
-    board, net, lock = kernel.board, kernel.net, kernel.net_lock
-    with lock:
+    board, net = kernel.board, kernel.net
+    device = net.devices.get(lib.netdev_findby_ripv4addr(board, dst))
+    with net.locked(device):
         request = lib.arp_begin(board, dst)
     if request <= 0:
         return int(request)
@@ -45,7 +46,7 @@ def arp_send(kernel: Kernel, dst: int) -> int:
     try:
         sem = Semaphore(kernel, number=lib.arp_sem(board, request))
         for _ in range(net.arp_tries):
-            with lock:
+            with net.locked(device):
                 r = lib.arp_try(board, request, asking)
                 net.txavail()
             if r <= 0:

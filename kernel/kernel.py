@@ -156,7 +156,7 @@ class Kernel:
         """The board is dead from here on: nothing of it runs any more. Returns the error for the host."""
         text = "".join(traceback.format_exception(error))
         self.syslog.log(LOG_EMERG, f"PANIC in {where}\n{text}")
-        self.report(f"panic in {where}: {error!r}\n{text}")
+        self.report(f"panic in {where}: {error!r}\n{text}", log=False)
         lib.board_halt(self.board)
         self.panic = Panic(f"{self.name} crashed in {where}: {error!r}")
         self.panic.__cause__ = error
@@ -241,7 +241,7 @@ class Kernel:
         """A task dies of an exception: the log and the reports say so, the board goes on."""
         text = "".join(traceback.format_exception(error))
         self.syslog.log(LOG_ERR, f"{task.name}[{task.pid}]: died of {type(error).__name__}: {error}\n{text}")
-        self.report(f"task {task.name} (pid {task.pid}) raised {error!r}\n{text}")
+        self.report(f"task {task.name} (pid {task.pid}) raised {error!r}\n{text}", log=False)
         if isinstance(error, Hang):
             self.clock.give_up(spinning(task, error))
 
@@ -251,12 +251,12 @@ class Kernel:
         held = self.held_by(lib.board_current(self.board))
         tail = f"; its worker still holds {', '.join(held)}" if held else ""
         self.syslog.log(LOG_CRIT, f"{queue.name}: {work.name} raised {type(error).__name__}: {error}{tail}\n{text}")
-        self.report(f"work {work.name} on {queue.name} raised {error!r}{tail}\n{text}")
+        self.report(f"work {work.name} on {queue.name} raised {error!r}{tail}\n{text}", log=False)
 
-    def report(self, text: str) -> None:
-        """Notes something for whoever examines the board afterwards, and warns on the syslog."""
+    def report(self, text: str, *, log: bool = True) -> None:
+        """Notes something for whoever examines the board afterwards, and warns on the syslog unless that knows already."""
         self.reports.append(f"[{self.clock.now_ns / 1e9:.6f}] {text}")
-        if not text.startswith(("panic", "task ", "work ")):
+        if log:
             self.syslog.log(LOG_WARNING, text)
 
     def task_numbers(self, pid: int) -> list[int]:

@@ -6,7 +6,8 @@ calls its txavail() when there is something to send, and the shell and the profi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from errno import EINVAL, ENODEV
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -267,6 +268,16 @@ class Network:
                 return device
         known = ", ".join(d.name for d in self.devices.values()) or "none"
         raise OSError(ENODEV, f"no network device {name}; there is {known}")
+
+    @contextmanager
+    def locked(self, device: NetDevice | None) -> Iterator[None]:
+        """Holds the lock of a device, which is the network's unless locks are split."""
+        driver = device.driver if device is not None else None
+        self._kernel.net_lock.conn_dev_lock(None, driver)
+        try:
+            yield
+        finally:
+            self._kernel.net_lock.conn_dev_unlock(None, driver)
 
     def txavail(self) -> None:
         """Tells the drivers that the stack has marked. For whoever made it queue something, under the lock."""

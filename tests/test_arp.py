@@ -146,13 +146,14 @@ def test_unresolved_host_is_asked_for_once_then_left_alone() -> None:
         assert s.leaks() == 0
 
 
-def test_sender_waits_for_the_answer() -> None:
+@pytest.mark.parametrize("locks", ["global", "split"])
+def test_sender_waits_for_the_answer(locks: str) -> None:
     def send(sys: Any) -> float:
         begin = sys.now
         assert sys.socket().sendto(b"hello", ("10.0.1.9", 9)) == 5
         return float(sys.now - begin)
 
-    with Stack(known=False) as s:
+    with Stack(known=False, NET_LOCKS=locks) as s:
         results: list[Any] = []
         s.kernel.tasks.create(lambda sys: results.append(send(sys)), "sender", 50)
         s.later(0.001)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from consoled import CHAR, MS, US, Consoled
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from serial.serialutil import PortNotOpenError, SerialBase, SerialException, SerialTimeoutException
 
 from board import Bench, Board
@@ -416,3 +418,20 @@ def test_closing_one_board_of_a_bench_leaves_a_dead_line() -> None:
         port.write(b"help\r")
         assert one.uart.board is None
         assert "nsh" in two.nsh("ps")
+
+
+@settings(max_examples=25)
+@given(chunks=st.lists(st.tuples(st.binary(max_size=300), st.integers(0, 20_000_000)), max_size=6))
+def test_random_input_leaves_the_shell_answering(chunks: list[tuple[bytes, int]]) -> None:
+    with Board("sim") as b:
+        port = b.console.open(timeout=600)
+        port.read_until(b"nsh> ")
+        for data, gap in chunks:
+            port.write(data)
+            b.run(gap / 1e9)
+        port.write(b"\x03\r\x03\r")
+        b.run(1)
+        port.reset_input_buffer()
+        port.write(b"echo alive\r")
+        assert port.read_until(b"\r\nalive").endswith(b"\r\nalive")
+        assert not b.reports

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from errno import ENOTTY
+from typing import Any
 
 import pytest
 from wired import BOARD_MAC, MS, US, S, Wired, arp_request, everything, frame, is_echo_reply, later, ping
@@ -228,9 +230,16 @@ def test_the_timeout_replaces_receive_work_that_still_waits() -> None:
     with Wired() as w:
         eth = w.eth
         calls: list[str] = []
+
+        def noted(name: str, method: Callable[[Any], None]) -> Callable[[Any], None]:
+            def call(arg: Any) -> None:
+                calls.append(name)
+                method(arg)
+
+            return call
+
         for name in ("interrupt_work", "txtimeout_work"):
-            method = getattr(eth, name)
-            setattr(eth, name, lambda arg, name=name, method=method: (calls.append(name), method(arg)))
+            setattr(eth, name, noted(name, getattr(eth, name)))
 
         def both() -> None:
             eth.queue.queue(eth.irqwork, eth.interrupt_work)

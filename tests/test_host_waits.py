@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from greenlet import GreenletExit
-from kernelrig import MS, S, US, Rig
+from kernelrig import MS, US, Rig, S
 
 from kernel.clock import Clock
 from kernel.errors import BenchError, ContextError, Hang, Livelock

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from board import Board
 from kernel.nsh import run_command
 from kernel.nsh.command import Command

@@ -1,18 +1,20 @@
-"""The shell's output against a session with NuttX's simulator: to the byte, or its layout where numbers have to differ."""
+"""The shell's output against a session with NuttX's simulator: to the byte, or its layout where numbers differ."""
 
 from collections.abc import Iterator
 
 import pytest
+from shell_kit import layout, real_session
+
 from board import Board
 from kernel.nsh.commands_basic import columns
 from kernel.nsh.commands_task import ps_line
 from kernel.taskinfo import TaskInfo
-from shell_kit import layout, real_session
 
 
 @pytest.fixture
 def board() -> Iterator[Board]:
     with Board() as board:
+        assert board.eth0.host is not None
         board.eth0.host.answers(echo=True)
         yield board
 
@@ -47,7 +49,8 @@ def test_free_has_the_columns_of_nuttx(board: Board) -> None:
     assert header == real_header
     widths = (11, 11, 11, 11, 11, 7, 7)
     for line in (row, real_row):
-        assert line == "".join(f"{field:>{width}}" for field, width in zip(line.split(), widths, strict=False)) + " Umem"
+        cells = [f"{field:>{width}}" for field, width in zip(line.split(), widths, strict=False)]
+        assert line == "".join(cells) + " Umem"
 
 
 def test_meminfo_is_what_free_prints(board: Board) -> None:
@@ -127,7 +130,7 @@ def test_help_lists_what_there_is(board: Board) -> None:
     listed = text.split("Builtin Apps:")
     assert {"ps", "free", "ifconfig", "kill", "reboot"} <= set(listed[0].split())
     assert listed[1].split() == ["hello", "ping", "sh", "udpecho"]
-    assert "echo usage:  echo [-n] [<string|$name> [<string|$name>...]]\n" == board.nsh("help echo")
+    assert board.nsh("help echo") == "echo usage:  echo [-n] [<string|$name> [<string|$name>...]]\n"
     assert board.nsh("help zzz") == "nsh: zzz: command not found\n"
     verbose = board.nsh("help -v")
     assert "\n  kill [-<signal>] <pid>\n" in verbose

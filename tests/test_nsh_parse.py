@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kernel.nsh.numbers import strtol
 from kernel.nsh.parse import ParseError, parse
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from board import Board
 from shell_kit import PROMPT, Terminal
+
+from board import Board
 
 
 @pytest.fixture

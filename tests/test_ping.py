@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from board import Board
 from kernel.apps.ping import UsageError, parse_options
 from kernel.nsh import run_command
@@ -11,9 +12,15 @@ from kernel.nsh import run_command
 @pytest.fixture
 def board() -> Iterator[Board]:
     with Board() as board:
-        board.eth0.host.answers(echo=True)
+        host_answers(board, True)
         board.boot()
         yield board
+
+
+def host_answers(board: Board, echo: bool) -> None:
+    """Whether 10.0.1.1 replies from now on."""
+    assert board.eth0.host is not None
+    board.eth0.host.answers(echo=echo)
 
 
 def run(board: Board, line: str) -> tuple[str, int]:
@@ -36,7 +43,7 @@ def test_sizes_and_times_are_printed_as_nuttx_prints_them(board: Board) -> None:
 
 
 def test_no_reply_is_reported_and_makes_a_failure(board: Board) -> None:
-    board.eth0.host.answers(echo=False)
+    host_answers(board, False)
     text, status = run(board, "ping -c 2 -W 300 10.0.1.1")
     assert text == (
         "PING 10.0.1.1 56 bytes of data\n"
@@ -50,9 +57,9 @@ def test_no_reply_is_reported_and_makes_a_failure(board: Board) -> None:
 def test_one_lost_reply_among_others_makes_a_failure_too(board: Board) -> None:
     job = run_command(board.kernel, "ping -c 3 10.0.1.1")
     board.run(0.5)
-    board.eth0.host.answers(echo=False)
+    host_answers(board, False)
     board.run(1.0)
-    board.eth0.host.answers(echo=True)
+    host_answers(board, True)
     assert board.run_until(lambda: job.done, 100)
     assert "No response from 10.0.1.1: icmp_seq=1 time=1000 ms\n" in job.text
     assert "3 packets transmitted, 2 received, 33% packet loss" in job.text
@@ -120,5 +127,5 @@ def test_ping_is_there_only_if_it_is_configured() -> None:
 def test_options_have_the_defaults_of_nuttx() -> None:
     options = parse_options(["10.0.1.1"])
     assert (options.count, options.delay, options.timeout, options.size) == (10, 1000, 1000, 56)
-    with pytest.raises(UsageError, match="^$"):
+    with pytest.raises(UsageError, match=r"^$"):
         parse_options(["-h"])

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from board import Board
 from kernel.procfs import Directory, File, find, fullpath
 from kernel.stackmodel import NARROW, WIDE
@@ -56,7 +57,13 @@ def test_a_file_has_no_entries(board: Board) -> None:
 
 @pytest.mark.parametrize(
     ("cwd", "path", "full"),
-    [("/", "proc", "/proc"), ("/a/b", "c", "/a/b/c"), ("/a/b", "../../../c/.", "/c"), ("/a", "", "/a"), ("/a", "/", "/")],
+    [
+        ("/", "proc", "/proc"),
+        ("/a/b", "c", "/a/b/c"),
+        ("/a/b", "../../../c/.", "/c"),
+        ("/a", "", "/a"),
+        ("/a", "/", "/"),
+    ],
 )
 def test_relative_paths_are_made_absolute(cwd: str, path: str, full: str) -> None:
     assert fullpath(cwd, path) == full

@@ -6,6 +6,7 @@ As a program (in that namespace) it is the other half of its tests: ``test_tap_d
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import socket
 import subprocess
@@ -91,12 +92,19 @@ def test_without_a_link_what_is_read_is_lost() -> None:
         assert port.counters["tx_nolink"] == 1
 
 
-def test_a_descriptor_that_was_closed_is_reported() -> None:
+def test_a_descriptor_whose_other_end_is_gone_takes_the_link_down_and_is_silent() -> None:
     host, end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with bench() as clock:
-        port = Port(clock, lib.tap_attach(clock.bench, end.detach(), TAP_MBPS), "tap")
+        fd = end.detach()
+        port = Port(clock, lib.tap_attach(clock.bench, fd, TAP_MBPS), "tap")
+        other = HostEnd(clock, "02:00:00:00:00:0a", 1)
+        port.plug(other)
         host.close()
         assert lib.tap_take(clock.bench, port.number) < 0
+        assert other.link == 0
+        other.send(frame())
+        assert lib.tap_take(clock.bench, port.number) == 0
+        assert select.select([fd], [], [], 0)[0] == []
 
 
 def test_a_burst_fills_the_ring_of_a_controller_and_counts_the_rest() -> None:

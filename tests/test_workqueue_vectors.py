@@ -68,7 +68,7 @@ def test_equal_delays_run_in_queueing_order_before_a_longer_one() -> None:
     with _booted() as rig:
         q = Queue(rig)
         a, b, c = q.item("A"), q.item("B"), q.item("C")
-        q.queue(a, 5), q.queue(b, 3), q.queue(c, 3)  # noqa: B018
+        q.queue(a, 5), q.queue(b, 3), q.queue(c, 3)
         assert (a.timeleft, b.timeleft) == (6, 4)
         rig.run(4 * TICK - 1)
         assert q.ran == []
@@ -112,7 +112,7 @@ def test_a_cancelled_item_does_not_run_and_takes_no_count_back() -> None:
     with _booted() as rig:
         q = Queue(rig)
         a, b = q.item("A"), q.item("B")
-        q.queue(a), q.queue(b, 2)  # noqa: B018
+        q.queue(a), q.queue(b, 2)
         assert (work_cancel(a), work_cancel(b)) == (0, 0)
         assert a.available and b.available
         rig.run(10 * TICK)
