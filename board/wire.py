@@ -16,6 +16,7 @@ from kernel.core import buffer, check, lib, numbers, take_bytes
 
 _arrival = struct.Struct("<qII").unpack_from  # time, flags, length
 
+NS = 1_000_000_000  # of a second
 MILLION = 1_000_000
 CAPTURE_LIMIT = 64 << 20  # bytes a capture may hold before it is taken away
 READER_LIMIT = 16 << 20  # bytes that may wait for one reader

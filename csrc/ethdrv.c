@@ -1,8 +1,8 @@
 /* ethdrv.c - the parts of the Ethernet driver that touch every frame; drivers/ethernet.py is the driver.
  *
- * It is a driver in NuttX's classic style: a received frame is handed to the stack where it lies in the ring, a frame to
- * send is copied into the descriptor's buffer and its IOBs are free again at once. The loops stop at their budget and
- * say that there is more: the driver, holding the network lock, calls again.
+ * It is a driver in NuttX's classic style: a received frame is handed to the stack where it lies in the ring, a frame
+ * to send is copied into the descriptor's buffer and its IOBs are free again at once. The loops stop at their budget
+ * and say that there is more: the driver, holding the network lock, calls again.
  */
 
 #include <stdlib.h>

@@ -94,6 +94,7 @@ static void clock_forward(struct bench *n)
     {
       n->now = t;
       n->entries = 0;
+      n->looked = false;
       n->progress++;
     }
 }

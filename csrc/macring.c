@@ -145,7 +145,7 @@ void mac_rx_release(struct mac *m)
   if (m->rx.used-- == m->rx.n) mac_poll(m);
 }
 
-/* Sending. A descriptor is free, then filled and owned by the hardware, then busy on the wire, then waits to be reaped. */
+/* Sending. A descriptor is free, then filled and the hardware's, then busy on the wire, then waits to be reaped. */
 
 static int64_t tx_one(struct mac *m, const struct mac_desc *d)
 {

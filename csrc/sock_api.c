@@ -134,6 +134,7 @@ int64_t icmp_sendto(struct board *b, int32_t conn, const uint8_t *data, uint32_t
   struct icmp_conn *c = icmp_find(b, conn);
   uint32_t hop;
   if (c == NULL) return -EBADF;
+  charge(b, COST_CALL, 1);
   if (len < ICMP_HDRLEN) return -EINVAL;
   if (raddr == INADDR_ANY) raddr = INADDR_LOOPBACK;
   struct netdev *dev = netdev_foraddr(b, raddr);
@@ -182,6 +183,7 @@ int64_t icmp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len,
 {
   struct icmp_conn *c = icmp_find(b, conn);
   if (c == NULL) return -EBADF;
+  charge(b, COST_CALL, 1);
   if (c->error)
     {
       int32_t error = c->error;

@@ -122,6 +122,7 @@ int64_t udp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, 
   struct udp_conn *c = udp_find(b, conn);
   if (c == NULL) return -EBADF;
   struct iob_s *iob = c->readahead;
+  charge(b, COST_CALL, 1);
   if (iob == NULL)
     {
       int error = c->error ? -c->error : -EAGAIN;

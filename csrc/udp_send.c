@@ -118,6 +118,7 @@ int64_t udp_start(struct board *b, struct udp_conn *c, const uint8_t *data, uint
 {
   struct net *net = b->net;
   struct netdev *dev = NULL;
+  charge(b, COST_CALL, 1);
   int ret = check(b, c, len, raddr, rport, &dev);
   if (ret == 0) ret = udp_autobind(net, c);
   if (ret == 0 && c->sndbufs && c->txsize + len > c->sndbufs) ret = NET_WAIT_SND;

@@ -74,7 +74,7 @@ if __name__ == "__main__":
     with Board("stm32f7") as b:
         b.boot()
         console = b.console.open()
-        console.reset_input_buffer()
+        console.read_until(b"nsh> \x1b[K")
         b.spawn(make_program(Adc(b)), name="adc_read", priority=150)
         b.run(0.2)
         print(console.read(console.in_waiting).decode().replace("\r", ""))

@@ -41,7 +41,7 @@ for threads in (1, 2):
             with Board("stm32f7", SCHED_LPNTHREADS=threads) as b:
                 b.boot()
                 console = b.console.open()
-                console.reset_input_buffer()
+                console.read_until(b"nsh> \x1b[K")
                 b.spawn(make_app(long_job, queue), name="app", priority=120)
                 b.run(0.5)
                 delays.append(console.read(console.in_waiting).decode().split()[-1])

@@ -7,9 +7,11 @@ stack of whoever let time pass: a task, or the host, which is the idle task.
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import traceback
+from collections import deque
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -108,6 +110,8 @@ class Clock:
         self.on_input: dict[int, Callable[[], None]] = {}
         self._ended_ns = 0
         self._later: list[Callable[[], None]] = []
+        self._posted: deque[Callable[[], None]] = deque()
+        self._inbox: int | None = None
         self._interrupted = False
         self._old_sigint: Any = None
         self._watchdog = HostWatchdog(self, watchdog) if watchdog > 0 else None
@@ -263,12 +267,27 @@ class Clock:
         for call in calls:
             call()
 
+    def post(self, call: Callable[[], None]) -> None:
+        """From any thread: the thread that runs the bench makes this call between two instants. Live benches only."""
+        if self._inbox is None:
+            raise BenchError("a lockstep bench has no inbox: in it nothing happens while its thread is elsewhere; use live=True")
+        self._posted.append(call)
+        os.eventfd_write(self._inbox, 1)
+
+    def _take_posted(self) -> None:
+        if self._inbox is not None:
+            os.eventfd_read(self._inbox)
+        while self._posted:
+            self._posted.popleft()()
+
     def go_live(self, spin_ns: int) -> None:
         """From now on time follows the host's clock. Raises BenchError once time has moved."""
         if self.powered:
             raise BenchError("live has to be chosen before power-on: this bench has already run in lockstep")
         check(lib.live_start(self.bench, spin_ns), "live run")
         self.live = True
+        self._inbox = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self.on_input[check(lib.live_add_fd(self.bench, self._inbox), "inbox")] = self._take_posted
 
     def _raise_fault(self) -> None:
         fault, self.fault = self.fault, None
@@ -309,6 +328,9 @@ class Clock:
         self._ended_ns = self.now_ns
         lib.bench_free(self.bench)
         self.bench = None
+        if self._inbox is not None:
+            os.close(self._inbox)
+            self._inbox = None
 
     def __enter__(self) -> Clock:
         return self

@@ -19,3 +19,7 @@ class Console(Protocol):
     def set_foreground(self, pid: int | None) -> None:
         """Ctrl-C sends SIGINT to that task; None: it is an ordinary character."""
         ...
+
+    def drain(self) -> None:
+        """Waits until everything written has left the board."""
+        ...

@@ -41,7 +41,7 @@ class BoardRecord:
         return sections
 
     def save(self, folder: Path, repro: str) -> None:
-        """Writes console.txt, state.txt, reports.txt, wire.pcapng, trace.jsonl, repro.txt; what was there before goes."""
+        """Writes console.txt, state.txt, reports.txt, wire.pcapng, trace.jsonl, repro.txt; older files go."""
         board = self.board
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

@@ -28,8 +28,8 @@ class TraceEvent(NamedTuple):
 class Rig:
     """One kernel on a clock of its own, or on another rig's with ``clock``.
 
-    ``costs``: nanoseconds by name of the operation; without them code takes no time. ``watchdog``: seconds of host time,
-    0 for none. Keywords are Kconfig options. Ticks last 10 ms.
+    ``costs``: nanoseconds by name of the operation; without them code takes no time. ``watchdog``: seconds of host
+    time, 0 for none. Keywords are Kconfig options. Ticks last 10 ms.
     """
 
     def __init__(

@@ -20,7 +20,8 @@ RANDOM = 1  # CHOOSE_RANDOM
 
 def busy_board(seed: int) -> bytes:
     """Tasks, work, timers and interrupts on two CPUs, with every free choice of them left to the seed."""
-    with Rig(seed=seed, ncpus=2, costs={"SEM": 700, "SWITCH": 350.5, "WORK": 120, "IRQ_ENTER": 90}, irq_jitter=5000) as rig:
+    costs = {"SEM": 700, "SWITCH": 350.5, "WORK": 120, "IRQ_ENTER": 90}
+    with Rig(seed=seed, ncpus=2, costs=costs, irq_jitter=5000) as rig:
         for site in (SITES.index("eqprio"), SITES.index("irq.jitter"), SITE_USER):
             chooser_script(rig.clock.bench, site, RANDOM, [])
         rig.kernel.explore_ties()
@@ -56,7 +57,7 @@ def _in_a_process_of_its_own(hash_seed: str) -> str:
     here = Path(__file__).parent
     path = os.pathsep.join([str(here), *(p for p in sys.path if p), str(here.parent)])
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": path}
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=here, check=True)
     return result.stdout.strip()
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -358,10 +359,8 @@ def test_closing_unwinds_every_task_even_where_finally_blocks_want_to_wait() -> 
                 sem.wait()
         finally:
             for what in (sem.wait, lambda: sys.sleep(1), mutex.lock, lambda: sys.burn(5)):
-                try:
+                with suppress(GreenletExit):
                     waits(what)
-                except GreenletExit:
-                    pass
 
     rig.spawn(app)
     rig.spawn(app)

@@ -119,7 +119,7 @@ def test_a_call_that_waits_is_refused_in_a_handler_and_in_the_host(what: str, ca
             call(rig)
 
         def handler(_irq: int, _arg: Any) -> None:
-            with pytest.raises(ContextError, match=f"an interrupt handler of board cannot {what}: only a task can wait"):
+            with pytest.raises(ContextError, match=f"an interrupt handler of board cannot {what}: only a task"):
                 call(rig)
             rig.note("refused")
 

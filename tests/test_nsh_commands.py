@@ -147,6 +147,10 @@ def test_an_application_that_dies_fails_and_the_shell_goes_on(board: Board, monk
     assert board.nsh("echo on") == "on\n"
 
 
+def test_an_application_gets_text_even_if_something_else_was_typed(board: Board) -> None:
+    assert board.nsh("ping \udcff") == "ERROR: ping_gethostip(\N{REPLACEMENT CHARACTER}) failed\n"
+
+
 # Text and time
 
 

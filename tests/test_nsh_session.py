@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from shell_kit import PROMPT, Terminal
 
 from board import Board
@@ -69,6 +71,18 @@ def test_a_flood_without_line_ends_leaves_the_shell_answering(terminal: Terminal
     terminal.type(b"z\x1b\x00\xff[" * 4000, 5)
     terminal.type(b"\r\r", 5)
     assert answer(terminal, b"echo here") == b"here\r\n"
+
+
+@settings(max_examples=25)
+@given(st.binary(max_size=300))
+def test_any_bytes_leave_the_shell_answering_and_every_buffer_free(data: bytes) -> None:
+    with Board() as board:
+        terminal = Terminal(board)
+        terminal.type(data + b"\x04\r\x03", 2)
+        terminal.type(b"\r", 2)
+        assert answer(terminal, b"echo here") == b"here\r\n"
+        stats = board.kernel.iobs.getstats()
+        assert (stats.nfree, board.reports) == (stats.ntotal, [])
 
 
 def test_what_is_typed_during_a_command_is_for_the_next_one(terminal: Terminal) -> None:

@@ -1,4 +1,4 @@
-"""The work queues of the core against a model of a few lines: order, ticks, counts, cancelling, delays, several threads."""
+"""The work queues of the core against a model in plain Python: order, ticks, counts, cancelling, delays, threads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ITEMS = 5
 
 
 class Model:
-    """What facts of the real queues say, with lists: items are numbers, ``plan`` is each one's (function, run time)."""
+    """NuttX's rules, with lists: items are numbers, ``plan`` has each one's (function, ticks it sleeps)."""
 
     def __init__(self, nthreads: int) -> None:
         self.tick = 0

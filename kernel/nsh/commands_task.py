@@ -26,14 +26,12 @@ START = datetime(2018, 1, 1)  # what the clock says at power-on, as CONFIG_START
 def ps(shell: Shell, argv: list[str]) -> int:
     """All tasks, or those given by pid."""
     kernel = shell.kernel
-    shell.write(ps_title(kernel))
     pids = [int(word) for word in argv[1:] if word.isascii() and word.isdigit()] if len(argv) > 1 else task_pids(kernel)
-    for pid in pids:
-        try:
-            task = task_info(kernel, pid)
-        except OSError:
-            raise CallFailed("open", ENOENT) from None
-        shell.write(ps_line(kernel, task))
+    try:
+        tasks = [task_info(kernel, pid) for pid in pids]  # all at one instant: writing may take time
+    except OSError:
+        raise CallFailed("open", ENOENT) from None
+    shell.write(ps_title(kernel) + "".join(ps_line(kernel, task) for task in tasks))
     return OK
 
 

@@ -6,6 +6,8 @@ fills CONFIG_LINE_MAX ends there, as in NuttX.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from kernel.task import Stream
 
 ERASE_TO_EOL = b"\x1b[K"
@@ -23,7 +25,7 @@ class Readline:
 
     def read(self) -> bytes | None:
         """The next line without its end; None at the end of input."""
-        self._stdout.write(ERASE_TO_EOL)
+        self._echo(ERASE_TO_EOL)
         line = bytearray()
         while len(line) + 1 < self._limit:
             data = self._getc()
@@ -32,17 +34,17 @@ class Readline:
             c = data[0]
             after_cr, self._after_cr = self._after_cr, c == CR
             if c == CR or (c == LF and not after_cr):
-                self._stdout.write(b"\n")
+                self._echo(b"\n")
                 break
             if c in (BS, DEL):
                 if line:
                     line.pop()
-                    self._stdout.write(b"\b" + ERASE_TO_EOL)
+                    self._echo(b"\b" + ERASE_TO_EOL)
             elif c == ESC:
                 self._skip_escape()
             elif c >= 0x20:
                 line.append(c)
-                self._stdout.write(data)
+                self._echo(data)
         return bytes(line)
 
     def _getc(self) -> bytes:
@@ -52,6 +54,10 @@ class Readline:
                 return self._stdin.read(1)
             except InterruptedError:
                 continue
+
+    def _echo(self, data: bytes) -> None:
+        with suppress(InterruptedError):
+            self._stdout.write(data)
 
     def _skip_escape(self) -> None:
         """Swallows the rest of an escape sequence: ESC [ parameters final, ESC O final, or ESC and one character."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kernel.apps import App
@@ -60,8 +61,13 @@ class Shell:
 
     def error(self, command: str, tail: str) -> int:
         """Writes an error message of NSH's; returns ERROR."""
-        self.write(f"nsh: {command}: {tail}\n")
+        self._tell(f"nsh: {command}: {tail}\n")
         return ERROR
+
+    def _tell(self, text: str) -> None:
+        """Writes what no command writes: a signal that comes too late for the command must not end the shell."""
+        with suppress(InterruptedError):
+            self.write(text)
 
     # Lines
 
@@ -73,7 +79,7 @@ class Shell:
         editor = Readline(stdin, stdout, int(self.kernel.options["LINE_MAX"]))
         prompt = str(self.kernel.options["NSH_PROMPT_STRING"])
         while True:
-            self.write(prompt)
+            self._tell(prompt)
             line = editor.read()
             if line is None:
                 self.error("nsh_session", "readline failed: 0")
@@ -91,7 +97,7 @@ class Shell:
         try:
             commands = parse(line)
         except ParseError as error:
-            self.write(f"{error}\n")
+            self._tell(f"{error}\n")
             self.failed = True
             return ERROR
         for command in commands:
@@ -124,13 +130,14 @@ class Shell:
     def _run_app(self, app: App, argv: list[str], background: bool) -> int:
         sys = self.sys
         stack = app.stack or int(self.kernel.options["DEFAULT_TASK_STACKSIZE"])
+        arguments = tuple(word.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for word in argv[1:])
         try:
-            task = sys.spawn(app.main, app.name, app.priority, tuple(argv[1:]), stack)
+            task = sys.spawn(app.main, app.name, app.priority, arguments, stack)
         except OSError as error:
             return self._failed(argv[0], CallFailed("task_create", error.errno or 0))
         self.last_pid = task.pid
         if background:
-            self.write(f"{app.name} [{task.pid}:{app.priority}]\n")
+            self._tell(f"{app.name} [{task.pid}:{app.priority}]\n")
             return OK
         console = self.kernel.console
         terminal = console if sys.task.stdin is console else None

@@ -1,0 +1,15 @@
+int32_t wdog_new(struct board *b, int32_t housekeeping);
+int32_t wdog_free(struct board *b, int32_t h);
+int64_t wdog_start(struct board *b, int32_t h, int64_t delay);
+int64_t wdog_start_next(struct board *b, int32_t h, int64_t delay);
+int64_t wdog_cancel(struct board *b, int32_t h);
+int64_t wdog_gettime(struct board *b, int32_t h);
+int32_t irq_attach(struct board *b, int32_t irq, int32_t attached, int32_t prio, int32_t cpu);
+int64_t up_enable_irq(struct board *b, int32_t irq);
+int64_t up_disable_irq(struct board *b, int32_t irq);
+int32_t irq_line_set(struct board *b, int32_t irq, int32_t level);
+int64_t irq_count(struct board *b, int32_t irq);
+int32_t pyevent_new(struct bench *n, int32_t housekeeping);
+int32_t pyevent_at(struct bench *n, int32_t h, int64_t time);
+int32_t pyevent_cancel(struct bench *n, int32_t h);
+int32_t pyevent_free(struct bench *n, int32_t h);

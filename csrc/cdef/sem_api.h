@@ -1,0 +1,15 @@
+int32_t sem_new(struct board *b, int32_t count);
+int32_t sem_free(struct board *b, int32_t h);
+int64_t nxsem_wait(struct board *b, int32_t h);
+int64_t nxsem_tickwait(struct board *b, int32_t h, int64_t ticks, int32_t interruptible);
+int64_t nxsem_trywait(struct board *b, int32_t h);
+int64_t nxsem_post(struct board *b, int32_t h);
+int32_t nxsem_get_value(struct board *b, int32_t h);
+int32_t mutex_new(struct board *b);
+int64_t nxrmutex_lock(struct board *b, int32_t h);
+int64_t nxrmutex_trylock(struct board *b, int32_t h);
+int64_t nxrmutex_unlock(struct board *b, int32_t h);
+int64_t nxrmutex_breaklock(struct board *b, int32_t h);
+int32_t nxrmutex_set_count(struct board *b, int32_t h, int32_t count);
+int32_t mutex_holder(struct board *b, int32_t h);
+int32_t mutex_depth(struct board *b, int32_t h);

@@ -1,0 +1,13 @@
+int64_t task_start(struct board *b, int32_t pid);
+int64_t task_kill(struct board *b, int32_t pid);
+int32_t task_info(struct board *b, int32_t pid, int64_t *out, int32_t n);
+int32_t task_held(struct board *b, int32_t pid, int32_t *out, int32_t n);
+uint32_t task_slot(struct board *b, int32_t pid);
+int32_t task_pids(struct board *b, int32_t *out, int32_t n);
+int32_t sched_lock(struct board *b);
+int64_t sched_unlock(struct board *b);
+int64_t sched_setpriority(struct board *b, int32_t pid, int32_t prio);
+int64_t nxsched_ticksleep(struct board *b, int64_t ticks);
+int64_t cpu_burn(struct board *b, int64_t ns);
+int64_t nxsig_kill(struct board *b, int32_t pid, int32_t signo);
+int64_t task_sigmask(struct board *b, int32_t pid, int64_t mask);

@@ -1,0 +1,15 @@
+int32_t wq_new(struct board *b, int32_t nthreads);
+int64_t wq_exit(struct board *b, int32_t qid);
+int32_t work_new(struct board *b, int32_t flags);
+int32_t work_free(struct board *b, int32_t h);
+int64_t work_queue(struct board *b, int32_t qid, int32_t h, uint32_t seq, int64_t delay);
+int64_t work_queue_next(struct board *b, int32_t qid, int32_t h, uint32_t seq, int64_t delay);
+int64_t work_queue_native(struct board *b, int32_t qid, int32_t h, int32_t worker, uint32_t arg, int64_t delay);
+int64_t work_cancel(struct board *b, int32_t h);
+int64_t work_cancel_sync(struct board *b, int32_t h);
+int32_t work_is_available(struct board *b, int32_t h);
+int64_t work_timeleft(struct board *b, int32_t h);
+int64_t work_pass(struct board *b, int32_t qid, int32_t thread, int32_t awake);
+int64_t work_run_c(struct board *b, int32_t qid, int32_t thread);
+int32_t wq_info(struct board *b, int32_t qid, int64_t *out, int32_t n);
+int32_t wq_queued(struct board *b, int32_t qid, int32_t *out, int32_t n);

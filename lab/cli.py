@@ -1,0 +1,219 @@
+"""The command ``nutloop``: demo, run, boards.
+
+Exit codes: 0 it ran and ended as asked; 1 the board crashed or the demo failed; 2 the command line makes no sense; 3
+the board cannot start (configuration refused, TAP or file not to be had, C core not built).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from board.board import Board
+
+OK, FAILED, USAGE, NO_START = 0, 1, 2, 3
+EXIT_CODES = "exit codes: 0 ended as asked, 1 the run failed, 2 usage, 3 the board cannot start"
+
+
+class NoStart(Exception):
+    """The board cannot be had; the text says why and what to do."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit code. argparse itself exits with 0 after --help, with 2 for a wrong usage."""
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.verb(arguments)
+    except NoStart as error:
+        print(f"nutloop: {error}", file=sys.stderr)
+        return NO_START
+    except BrokenPipeError:  # whoever read our output has enough; there is nowhere left to say so
+        sys.stderr.close()
+        return FAILED
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nutloop",
+        description="A virtual microcontroller board with a NuttX-like kernel, on a test bench.",
+        epilog="examples:\n  nutloop demo\n  nutloop run --console pty\n\n" + EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    verbs = parser.add_subparsers(required=True, metavar="demo | run | boards")
+    demo = _verb(verbs, "demo", _demo, "show what it does, in two seconds", ["nutloop demo", "nutloop demo --seed 7"])
+    demo.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the run (default: %(default)s)")
+    run = _verb(
+        verbs,
+        "run",
+        _run,
+        "boot a board and use its shell; time follows the wall clock",
+        [
+            "nutloop run --profile stm32f7 --set IOB_NBUFFERS=36",
+            "printf 'ifconfig\\npoweroff\\n' | nutloop run --tap tap0 --capture out.pcapng",
+        ],
+    )
+    _run_options(run)
+    _verb(verbs, "boards", _boards, "list the boards there are", ["nutloop boards", "nutloop boards | cut -d' ' -f1"])
+    return parser
+
+
+def _verb(verbs: Any, name: str, call: Any, text: str, examples: list[str]) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        epilog="examples:\n" + "".join(f"  {line}\n" for line in examples) + "\n" + EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(verb=call)
+    return parser
+
+
+def _run_options(run: argparse.ArgumentParser) -> None:
+    run.add_argument("--profile", default="sim", metavar="NAME", help="the board, see `nutloop boards` (default: sim)")
+    run.add_argument("--config", metavar="FILE", help="a NuttX .config or defconfig, on that board's hardware")
+    run.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=_setting,
+        metavar="KEY=VALUE",
+        help="change a Kconfig option; repeatable",
+    )
+    run.add_argument(
+        "--console",
+        choices=("stdio", "pty"),
+        default="stdio",
+        help="this terminal (leave with Ctrl-] or Ctrl-A x), or a pseudo-terminal whose name is printed",
+    )
+    run.add_argument("--tap", metavar="NAME", help="connect eth0, 10.0.1.2/24, to this TAP interface of the host")
+    run.add_argument("--capture", metavar="FILE", help="write eth0's frames to a pcapng file")
+    run.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the board's free choices")
+
+
+def _setting(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    return key, value
+
+
+def _version() -> str:
+    def of(name: str) -> str:
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            return "not installed"
+
+    return f"nutloop {of('nutloop')} (scapy {of('scapy')}, pyserial {of('pyserial')}, greenlet {of('greenlet')})"
+
+
+def _load() -> None:
+    """Imports the core. Raises NoStart if it was not built."""
+    try:
+        import kernel.core  # noqa: F401
+    except ImportError as error:
+        raise NoStart(str(error).removeprefix("nutloop: ")) from error
+
+
+# The verbs
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    _load()
+    from kernel.errors import BenchError
+    from lab.demo import demo
+
+    try:
+        return OK if demo(arguments.seed, print) else FAILED
+    except BenchError as error:
+        print(f"nutloop: the demo failed: {error}", file=sys.stderr)
+        return FAILED
+
+
+def _boards(arguments: argparse.Namespace) -> int:
+    _load()
+    from board.config import Config, profile_names
+    from board.profile import hardware, profile_summary
+
+    for name in profile_names():
+        config = Config(name)
+        hw = hardware(config)
+        what = (
+            f"{hw.ncpus} CPU{'s' if hw.ncpus > 1 else ''}",
+            f"{hw.ram_size >> 10} KiB RAM",
+            f"{config['IOB_NBUFFERS']} IOBs of {config['IOB_BUFSIZE']} bytes",
+            f"link {hw.link_mbps} Mbit/s",
+        )
+        print(f"{name:<9} {profile_summary(name)}\n{'':9} {', '.join(what)}")
+    return OK
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    _load()
+    from kernel.errors import BenchError
+
+    board = _start(arguments)
+    failure = None
+    try:
+        ended = _attach(board, arguments)
+        board.run_until(lambda: board.kernel.closed or ended())
+    except KeyboardInterrupt:
+        pass  # the way to end it without a terminal
+    except BenchError as error:
+        failure = error
+    finally:
+        reports = board.reports
+        board.close()  # gives the terminal back before anything is printed
+    for report in reports:
+        print(f"nutloop: report: {report}", file=sys.stderr)
+    if failure is not None:
+        print(f"nutloop: the run failed: {failure}", file=sys.stderr)
+        return FAILED
+    return OK
+
+
+def _start(arguments: argparse.Namespace) -> Board:
+    """A live board with everything but its console attached. Raises NoStart."""
+    from board import Board
+    from board.kconfig import ConfigError
+    from kernel.errors import BenchError
+
+    try:
+        board = Board(arguments.profile, config=arguments.config, seed=arguments.seed, live=True, **dict(arguments.set))
+    except (ConfigError, BenchError, OSError) as error:
+        raise NoStart(str(error)) from error
+    try:
+        if arguments.tap:
+            board.eth0.attach_tap(arguments.tap)
+        if arguments.capture:
+            board.capture(arguments.capture)
+    except (BenchError, OSError) as error:
+        board.close()
+        raise NoStart(str(error)) from error
+    for warning in board.config.warnings:
+        print(f"nutloop: warning: {warning}", file=sys.stderr)
+    if board.config.unmodelled:
+        print(f"nutloop: not modelled: {', '.join(sorted(board.config.unmodelled))}", file=sys.stderr)
+    return board
+
+
+def _attach(board: Board, arguments: argparse.Namespace) -> Any:
+    """Attaches the console; returns a function that says whether its user wants to leave."""
+    if arguments.console == "pty":
+        print(f"console on {board.console.pty()}; end with Ctrl-C", flush=True)
+        return lambda: False
+    if sys.stdin.isatty():
+        print(f"{board.config.profile}, live; leave with Ctrl-] or Ctrl-A x", file=sys.stderr)
+    console = board.console.stdio()
+    return lambda: console.quit
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""Live benches: time follows the host's clock, and other threads can reach the bench through its inbox."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from board import Bench
+from kernel.errors import BenchError
+
+
+def test_live_time_follows_the_hosts_clock() -> None:
+    with Bench(live=True) as bench:
+        virtual, host = bench.now, time.monotonic()
+        bench.run(0.05)
+        assert bench.now - virtual >= 0.05
+        assert time.monotonic() - host >= 0.05
+
+
+def test_a_call_posted_by_another_thread_is_made_on_the_benchs_thread() -> None:
+    with Bench(live=True) as bench:
+        made_by: list[int] = []
+        thread = threading.Timer(0.02, bench.clock.post, [lambda: made_by.append(threading.get_ident())])
+        thread.start()
+        assert bench.run_until(lambda: bool(made_by), timeout=20)
+        thread.join()
+        assert made_by == [threading.get_ident()]
+
+
+def test_a_lockstep_bench_has_no_inbox_and_says_what_to_do() -> None:
+    with Bench() as bench, pytest.raises(BenchError, match="live=True"):
+        bench.clock.post(lambda: None)
+
+
+def test_a_predicate_is_looked_at_again_while_a_live_bench_idles() -> None:
+    with Bench(live=True) as bench:
+        end = time.monotonic() + 0.05
+        assert bench.run_until(lambda: time.monotonic() > end, timeout=5)
