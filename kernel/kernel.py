@@ -208,10 +208,12 @@ class Kernel:
         return Sys(self, task)
 
     def kill(self, pid: int, signo: int) -> int:
-        """nxsig_kill(): 0, -ESRCH or -EINVAL. SIGKILL unwinds the task, and SIGINT and SIGTERM do if SIG_DEFAULT is set."""
-        fatal = {SIGKILL} | ({SIGINT, SIGTERM} if self.options.get("SIG_DEFAULT") else set())
+        """nxsig_kill(): 0, -ESRCH or -EINVAL. SIGKILL unwinds the task; with SIG_DEFAULT so do SIGINT and SIGTERM if it
+        has not asked to handle them.
+        """
         task = self.tasks.by_pid.get(pid)
-        if signo in fatal and task is not None and task.kind != "Kthread":
+        default = {SIGINT, SIGTERM} if self.options.get("SIG_DEFAULT") else set()
+        if task is not None and task.kind != "Kthread" and signo in {SIGKILL} | (default - task.caught):
             return self.tasks.kill(pid)
         r: int = lib.nxsig_kill(self.board, pid, signo)
         return self.clock.follow(r) if r >= core.ACT_BASE else r

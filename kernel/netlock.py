@@ -50,7 +50,8 @@ class NetLock:
 
     def restorelock(self, count: int) -> None:
         """net_restorelock(): back to that many levels."""
-        self.mutex.restorelock(count)
+        if not self._kernel.closed:  # a task that is unwound at the end takes nothing any more
+            self.mutex.restorelock(count)
         self.generation += 1
 
     def __enter__(self) -> NetLock:
@@ -80,9 +81,10 @@ class NetLock:
 
     def _wait(self, sem: Semaphore, ticks: int, interruptible: bool) -> int:
         count = self.breaklock()
-        result = sem.wait(ticks, interruptible)
-        self.restorelock(count)
-        return result
+        try:
+            return sem.wait(ticks, interruptible)
+        finally:
+            self.restorelock(count)
 
     def ioballoc(self, throttled: bool, owner: int) -> Iob | None:
         """net_ioballoc(): tries first; if it has to wait for a buffer, gives up the global lock, and only that, meanwhile."""
@@ -95,9 +97,10 @@ class NetLock:
         if iob is not None or ms == 0:
             return iob
         count = self.breaklock()
-        iob = iobs.timedalloc(throttled, ms, owner)
-        self.restorelock(count)
-        return iob
+        try:
+            return iobs.timedalloc(throttled, ms, owner)
+        finally:
+            self.restorelock(count)
 
     # Device and connection
 
@@ -127,8 +130,9 @@ class NetLock:
         if not self.split:
             return self._wait(sem, ticks, interruptible)
         depth = [(o.lock, o.lock.breaklock()) for o in (conn, dev) if o is not None and o.lock is not None]
-        result = sem.wait(ticks, interruptible)
-        for lock, count in reversed(depth):
-            lock.restorelock(count)
-        self.generation += 1
-        return result
+        try:
+            return sem.wait(ticks, interruptible)
+        finally:
+            for lock, count in reversed(depth):
+                lock.restorelock(count)
+            self.generation += 1

@@ -100,6 +100,10 @@ class Sys:
         """Sends a signal: it ends an interruptible wait of that task with EINTR; SIGKILL ends the task. Raises ESRCH."""
         check(self.kernel.kill(pid, signo), f"kill({pid})")
 
+    def signal(self, signo: int) -> None:
+        """signal() with a handler: from now on it ends this task's waits with EINTR instead of the task. Not SIGKILL."""
+        self.task.caught.add(signo)
+
     def exit(self, status: int = 0) -> None:
         """Ends this task."""
         raise TaskExit(status)

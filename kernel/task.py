@@ -55,6 +55,7 @@ class Task:
         self.stdin: Stream | None = None
         self.stdout: Stream | None = None
         self.at_exit: list[Callable[[], None]] = []
+        self.caught: set[int] = set()  # signals that end its waits with EINTR instead of the task
 
     def main(self) -> None:
         """The task's whole life, in its greenlet."""
@@ -67,7 +68,7 @@ class Task:
         try:
             return code(*args)
         except TaskExit as end:
-            self.status = end.args[0] if end.args and isinstance(end.args[0], int) else 0
+            self.status = end.args[0] if end.args and isinstance(end.args[0], int) else 1  # 1: it was killed
         except GreenletExit:
             raise
         except BaseException as error:

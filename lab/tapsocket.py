@@ -80,8 +80,10 @@ class TapSocket(SuperSocket):
     # What scapy calls
 
     def recv_raw(self, x: int = 65535) -> tuple[Any, bytes | None, float | None]:
-        """The next frame and its virtual time; waits for it in real time. Raises EOFError once it is closed."""
-        arrival: Arrival = self.ins.recv()
+        """The next frame and its virtual time; waits for it in real time. Raises EOFError at the end."""
+        arrival: Arrival | None = self.ins.recv()
+        if arrival is None:
+            raise EOFError
         self._taken += 1
         return Ether, arrival.data, arrival.time / NS
 
@@ -125,16 +127,16 @@ class TapSocket(SuperSocket):
             self._release()
 
     def _release(self) -> None:
-        """Gives back what belongs to the bench. Idempotent."""
-        self.close_pipe()
-        if not self._reader.closed:
-            self._reader.close()
-            if self._inbox is not None:
-                self._inbox.close()
-                os.close(self._wake_read)
-                os.close(self._wake_write)
+        """Gives back what belongs to the bench, and tells a reader that there is no more. Idempotent.
 
-    def close_pipe(self) -> None:
-        """Lets readers see the end."""
-        self.closed = True
-        self.ins.close()
+        The pipe is left to that reader: it may be waiting on the descriptor just now.
+        """
+        if self._reader.closed:
+            return
+        self._reader.close()
+        if not self.closed:
+            self.ins.send(None)
+        if self._inbox is not None:
+            self._inbox.close()
+            os.close(self._wake_read)
+            os.close(self._wake_write)

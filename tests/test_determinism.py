@@ -57,8 +57,8 @@ def _in_a_process_of_its_own(hash_seed: str) -> str:
     here = Path(__file__).parent
     path = os.pathsep.join([str(here), *(p for p in sys.path if p), str(here.parent)])
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": path}
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=here, check=True)
-    return result.stdout.strip()
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=here, check=True).stdout.strip()
 
 
 def test_two_processes_with_different_hash_seeds_make_the_same_trace() -> None:

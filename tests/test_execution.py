@@ -429,25 +429,29 @@ def test_a_displaced_task_displaces_a_lesser_one_elsewhere() -> None:
         assert rig.log == [(100 * US, "middle"), (110 * US, "high"), (190 * US, "low")]
 
 
-def test_a_sleeper_that_still_pays_on_one_cpu_is_never_run_by_two() -> None:
-    with Rig(ncpus=2, costs={"SEM": 1000, "SWITCH": 300}) as rig:
-        facade = rig.sys
-        ping, pong = facade.semaphore(0), facade.semaphore(0)
-        inside: list[str] = []
+def test_a_sleeper_that_still_pays_on_one_cpu_can_be_taken_by_another_and_pays_the_rest_there() -> None:
+    with Rig(ncpus=2, costs={"SEM": 40_000}) as rig:
+        wakes_low, wakes_high = rig.sys.semaphore(0), rig.sys.semaphore(0)
 
-        def app(sys: Any, take: Any, give: Any) -> None:
-            for _ in range(200):
-                take.wait()
-                inside.append(sys.task.name)
-                give.post()
+        def high(sys: Any) -> None:
+            wakes_high.wait()
+            rig.note(("high", sys.kernel.task_numbers(sys.getpid())[9]))  # the CPU it runs on
 
-        for i in range(4):
-            rig.spawn((lambda sys: app(sys, ping, pong)) if i % 2 else (lambda sys: app(sys, pong, ping)), f"t{i}")
-        ping.post()
+        def low(sys: Any) -> None:
+            wakes_low.wait()
+            rig.note(("low", sys.kernel.task_numbers(sys.getpid())[9]))
+
         rig.run()
-        ran = [event for event in rig.trace("switch") if event.object]
-        assert len(inside) == 800
-        assert ran and not rig.kernel.reports
+        start = rig.now
+        rig.spawn(low, priority=50, affinity=0b01)
+        rig.run()
+        rig.spawn(lambda sys: sys.burn(1), priority=150, affinity=0b01)
+        rig.spawn(high, priority=100)  # on CPU 1, for a moment the only one for it
+        rig.run(10 * US)
+        wakes_low.post()  # CPU 0 is asked to look, and finds the other one better when it does
+        wakes_high.post()
+        rig.run()
+        assert [(t - start - 40 * US, word) for t, word in rig.log] == [(40 * US, ("high", 0)), (40 * US, ("low", 0))]
 
 
 # Choices

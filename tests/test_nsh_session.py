@@ -97,6 +97,29 @@ def test_ctrl_c_ends_the_foreground_application(terminal: Terminal) -> None:
     assert answer(terminal, b"cat /proc/net/udp") == b""
 
 
+def test_ctrl_c_ends_a_command_of_the_shell_itself(terminal: Terminal) -> None:
+    terminal.type(b"sleep 1000\r")
+    assert terminal.type(b"\x03") == b"nsh: sleep: Interrupted by signal\r\n" + PROMPT
+    assert answer(terminal, b"echo $?") == b"1\r\n"
+
+
+def test_ctrl_c_at_the_prompt_of_an_inner_shell_does_nothing(terminal: Terminal) -> None:
+    terminal.type(b"sh\r")
+    assert terminal.type(b"\x03") == b""
+    assert answer(terminal, b"echo $?") == b"0\r\n"
+
+
+def test_a_killed_application_has_failed(terminal: Terminal) -> None:
+    terminal.type(b"udpecho\r")
+    terminal.type(b"\x03")
+    assert answer(terminal, b"echo $?") == b"1\r\n"
+
+
+def test_ctrl_c_ends_ping_with_its_summary(terminal: Terminal) -> None:
+    terminal.type(b"ping 127.0.0.1\r", 1.5)
+    assert b"2 packets transmitted, 2 received, 0% packet loss" in terminal.type(b"\x03")
+
+
 def test_ctrl_c_does_not_reach_a_background_application(terminal: Terminal) -> None:
     assert answer(terminal, b"udpecho &").startswith(b"udpecho [")
     assert terminal.type(b"\x03") == b""

@@ -15,6 +15,7 @@ from scapy.packet import Raw
 from scapy.sendrecv import bridge_and_sniff, sendp, sndrcv, sniff, sr1, srp, srp1, srpflood
 
 from board import Bench, Board
+from board.board import IRQ_ETH
 from kernel.errors import BenchError, Panic
 from lab.wire import WireSocket
 
@@ -43,16 +44,17 @@ def pings(board: Board, n: int) -> list[Any]:
 
 
 def unanswerable(board: Board) -> Any:
-    return ping(board) / Raw(b"x") if False else Ether(dst="02:00:00:00:00:99") / IP(dst=board.eth0.ip) / ICMP()
+    """A ping for somebody else's Ethernet address."""
+    return Ether(dst="02:00:00:00:00:99") / IP(dst=board.eth0.ip) / ICMP()
 
 
-def greeter(times: int, every: float) -> Any:
-    """A program that sends a datagram to the host now and then."""
+def greeter(times: int, every: float, whom: str = "10.0.1.1") -> Any:
+    """A program that sends a datagram now and then."""
 
     def app(sys: Any) -> None:
         s = sys.socket()
         for i in range(times):
-            s.sendto(b"%d" % i, ("10.0.1.1", 9))
+            s.sendto(b"%d" % i, (whom, 9))
             sys.sleep(every)
 
     return app
@@ -150,14 +152,11 @@ def test_an_ip_packet_without_ethernet_is_refused(board: Board, wire: WireSocket
 
 
 def test_a_crash_of_the_board_ends_the_call(board: Board, wire: WireSocket) -> None:
-    def handler() -> None:
+    def handler(irq: int, arg: Any) -> None:
         raise ZeroDivisionError
 
-    board.bench.clock.later(lambda: None)
-    board.kernel.crash = board.kernel.crash  # the real one
-    board.eth0.driver.interrupt = handler
-    board.kernel.irqs.attach(4, handler) if hasattr(board.kernel.irqs, "attach") else pytest.skip("no way to attach")
-    with pytest.raises(Panic):
+    board.kernel.irqs.attach(IRQ_ETH, handler)
+    with pytest.raises(Panic, match="ZeroDivisionError"):
         wire.sr1(ping(board), timeout=1)
 
 
@@ -249,30 +248,21 @@ def test_wires_of_different_benches_cannot_be_selected_together(board: Board, wi
 
 
 def test_an_answering_machine_serves_the_board(board: Board, wire: WireSocket) -> None:
-    results = []
-
-    def app(sys: Any) -> None:
-        s = sys.socket()
-        s.sendto(b"anybody?", ("10.0.1.66", 9))
-        results.append(True)
-
-    board.spawn(app)
-    wire.am(ARP_am, IP_addr="10.0.1.66", ARP_addr="02:00:00:00:00:66")(timeout=10, verbose=0)
-    assert results
-    assert "02:00:00:00:00:66" in board.nsh("cat /proc/net/arp") or board.eth0.counters["tx_packets"] >= 2
+    board.spawn(greeter(1, 1.0, "10.0.1.66"))
+    wire.am(ARP_am, IP_addr="10.0.1.66", ARP_addr="02:00:00:00:00:66")(count=1, verbose=0)
+    assert [p[Ether].dst for p in wire.sniff(timeout=1, lfilter=lambda p: UDP in p)] == ["02:00:00:00:00:66"]
 
 
 def test_bridge_and_sniff_joins_two_cables_of_a_bench() -> None:
     with Bench(seed=1) as bench:
         left, right = bench.board("left"), bench.board("right")
         one, two = left.eth0.wire(), right.eth0.wire()
-        job = []
-        left.spawn(lambda sys: job.append(sys.socket().sendto(b"over the bridge", (right.eth0.ip, 9))))
+        left.spawn(greeter(1, 1.0, right.eth0.ip))
         seen = one.bridge_and_sniff(two, timeout=5)
         assert {p.sniffed_on for p in seen} == {"iface1", "iface2"}
         assert any(UDP in p and p[IP].dst == right.eth0.ip for p in seen)
         assert right.eth0.counters["rx_packets"] >= 2
-        right.spawn(lambda sys: job.append(sys.socket().sendto(b"and back", (left.eth0.ip, 9))))
+        right.spawn(greeter(1, 1.0, left.eth0.ip))
         assert any(UDP in p and p[IP].dst == left.eth0.ip for p in bridge_and_sniff(one, two, timeout=5))
 
 

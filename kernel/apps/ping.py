@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kernel.apps import App
 from kernel.inet import inet_addr
+from kernel.kernel import SIGINT
 from kernel.socket import AF_INET, IPPROTO_ICMP, SOCK_DGRAM, Socket
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class Ping:
         """All requests, one after the other, and the summary."""
         sys, options, result = self._sys, self._options, self.result
         begun = sys.ticks
+        sys.signal(SIGINT)
         sys.print(f"PING {options.host} {options.size} bytes of data")
         try:
             for seqno in range(options.count):

@@ -12,7 +12,7 @@ from kernel.procfs import Directory, File, find, fullpath
 if TYPE_CHECKING:
     from kernel.nsh.shell import Shell
 
-END_OF_INPUT = (b"", b"\x03", b"\x04")  # Ctrl-C and Ctrl-D; on a terminal there is no other end
+END_OF_INPUT = (b"", b"\x04")  # Ctrl-D; a terminal has no other end
 
 
 def catfile(shell: Shell, command: str, path: str) -> None:

@@ -153,6 +153,8 @@ def _power(shell: Shell, action: Callable[[], None] | None) -> int:
     """Does it and waits for the end, as boardctl() does not return either."""
     if action is None:
         raise CallFailed("boardctl", ENOTTY)
+    if shell.kernel.console is not None:
+        shell.kernel.console.drain()
     action()
     shell.sys.semaphore().wait(interruptible=False)
     return ERROR

@@ -7,12 +7,13 @@ application wins over a command of the same name, as in NuttX.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from kernel.apps import App
 from kernel.errors import Hang
+from kernel.kernel import SIGINT
 from kernel.nsh.command import (
     ARGREQUIRED,
     ERROR,
@@ -52,6 +53,7 @@ class Shell:
         self.variables: dict[str, str] = {}
         self.failed = False
         self.last_pid = 0
+        sys.signal(SIGINT)  # Ctrl-C ends what the shell does, never the shell
 
     # Output
 
@@ -139,16 +141,22 @@ class Shell:
         if background:
             self._tell(f"{app.name} [{task.pid}:{app.priority}]\n")
             return OK
-        console = self.kernel.console
-        terminal = console if sys.task.stdin is console else None
-        try:
-            if terminal is not None:
-                terminal.set_foreground(task.pid)
+        with self._foreground(task.pid):
             status = sys.waitpid(task)
-        finally:
-            if terminal is not None:
-                terminal.set_foreground(None)
         return OK if status == 0 else ERROR
+
+    @contextmanager
+    def _foreground(self, pid: int) -> Iterator[None]:
+        """Meanwhile Ctrl-C is a signal for that task."""
+        console = self.kernel.console
+        if console is None or self.sys.task.stdin is not console:
+            yield
+            return
+        console.set_foreground(pid)
+        try:
+            yield
+        finally:
+            console.set_foreground(None)
 
     def _run_command(self, argv: list[str]) -> int:
         name = argv[0]
@@ -161,7 +169,8 @@ class Shell:
             return self.error(name, TOOMANYARGS)
         self.last_pid = self.sys.getpid()
         try:
-            return command.run(self, argv)
+            with self._foreground(self.last_pid):
+                return command.run(self, argv)
         except (ShellExit, Hang):
             raise
         except CommandError as error:
