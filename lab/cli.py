@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="examples:\n  nutloop demo\n  nutloop run --console pty\n\n" + EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=_version())
+    parser.add_argument("--version", action=_Version, nargs=0, help="show versions and exit")
     verbs = parser.add_subparsers(required=True, metavar="demo | run | boards")
     demo = _verb(verbs, "demo", _demo, "show what it does, in two seconds", ["nutloop demo", "nutloop demo --seed 7"])
     demo.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the run (default: %(default)s)")
@@ -104,7 +103,17 @@ def _setting(text: str) -> tuple[str, str]:
     return key, value
 
 
+class _Version(argparse.Action):
+    """--version, which alone pays for importing the package metadata: 12 ms."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(_version())
+        parser.exit()
+
+
 def _version() -> str:
+    from importlib import metadata
+
     def of(name: str) -> str:
         try:
             return metadata.version(name)

@@ -350,3 +350,11 @@ def test_a_board_boots_without_scapy(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "hpwork" in board.nsh("ps")
         with pytest.raises(BenchError, match=r"pip install 'nutloop\[scapy\]'"):
             board.eth0.wire()
+
+
+@pytest.mark.parametrize("threaded", [False, True])
+def test_a_live_board_answers_within_wall_clock_time(threaded: bool) -> None:
+    with Board("sim", live=True) as board:
+        answered, _ = board.eth0.wire().sr(pings(board, 10), timeout=30, threaded=threaded)
+        assert len(answered) == 10
+        assert all(reply.time >= request.sent_time for request, reply in answered)
