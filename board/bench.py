@@ -13,6 +13,7 @@ from kernel.errors import BenchError
 
 if TYPE_CHECKING:
     from board.board import Board
+    from kernel.kernel import Kernel
 
 HOST_IP = 0x0A000101  # 10.0.1.1, what NuttX's simulator has for a router
 BOOT_LIMIT = 30.0  # virtual seconds
@@ -36,6 +37,8 @@ class Bench:
         self.switches: list[Switch] = []
         self.on_close: list[Callable[[], None]] = []
         self._ask: Any = None
+        self._ties = False
+        self._jitter_ns = 0
         if live:
             self.clock.go_live(SPIN_NS)
 
@@ -102,10 +105,11 @@ class Bench:
 
     # Choices
 
-    def choices(self, site: str, mode: str = "random", script: list[int] | None = None) -> None:
+    def choices(self, site: str, mode: str = "random", script: list[int] | None = None, *, limit_ns: int = 10_000) -> None:
         """How the free choices at a site are made: default (always 0), random (by the seed), scripted, or ask.
 
         Sites: eqprio, irq.jitter, alloc.fail, wire.drop, wire.dup, wire.reorder, wire.delay, wire.corrupt, port, ipid, seq.
+        ``limit_ns``: for irq.jitter, requests are seen less than that late.
         """
         if site not in SITES:
             raise ValueError(f"no choice site {site!r}; there is {', '.join(SITES)}")
@@ -113,8 +117,16 @@ class Bench:
             raise ValueError(f"no mode {mode!r}; there is {', '.join(_MODES)}")
         chooser_script(self.clock.bench, SITES.index(site), _MODES[mode], script or [])
         if site == "eqprio":
-            for board in self.boards:
-                board.kernel.explore_ties(mode != "default")
+            self._ties = mode != "default"
+        if site == "irq.jitter":
+            self._jitter_ns = limit_ns if mode != "default" else 0
+        for board in self.boards:
+            self.prepare(board.kernel)
+
+    def prepare(self, kernel: Kernel) -> None:
+        """Makes a kernel ask the chooser where this bench has choices made; called at every boot."""
+        kernel.explore_ties(self._ties)
+        kernel.delay_irqs(self._jitter_ns)
 
     def ask(self, answer: Callable[[str, int, int], int] | None) -> None:
         """Who answers the sites in ask mode: ``answer(site, name, n)`` returns 0..n-1."""

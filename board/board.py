@@ -134,6 +134,7 @@ class Board:
     def _bring_up(self) -> None:
         """Drivers in the order of NuttX's board bring-up, then the init task."""
         kernel = self.kernel
+        self.bench.prepare(kernel)
         kernel.console = SerialDriver(kernel, self.uart)
         self.eth0.driver = EthernetDriver(kernel, self.eth0.mac_model, "eth0")
         eth0 = kernel.net.register(self.eth0.driver)

@@ -52,7 +52,6 @@ class Kernel:
         ram: int = 64 << 20,
         costs: Mapping[str, int] | None = None,
         trace: int = 4096,
-        irq_jitter: int = 0,
         board: Any = None,
     ) -> None:
         self.clock = clock
@@ -68,7 +67,7 @@ class Kernel:
         clock.guests[lib.board_id(self.board)] = self
         for what, ps in (costs or {}).items():
             check(lib.board_cost(self.board, COSTS.index(what), ps), f"cost {what}")
-        lib.board_options(self.board, bool(options["PRIORITY_INHERITANCE"]), irq_jitter)
+        self.delay_irqs(0)
         self.mutex_names: dict[int, str] = {}
         self.works: dict[int, Work] = {}
         self.wdogs: dict[int, Watchdog] = {}
@@ -131,6 +130,10 @@ class Kernel:
     def explore_ties(self, on: bool = True) -> None:
         """Whether the chooser decides which of several equal tasks runs."""
         self.use_policy(Explore(self) if on else self._make_policy())
+
+    def delay_irqs(self, limit_ns: int) -> None:
+        """The chooser may let interrupt requests be seen late, by less than ``limit_ns``."""
+        lib.board_options(self.board, bool(self.options["PRIORITY_INHERITANCE"]), limit_ns)
 
     # Guest of the clock
 

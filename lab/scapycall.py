@@ -25,9 +25,19 @@ class ScapyCall(NamedTuple):
     timeout: float | None
 
     @property
+    def threaded(self) -> bool:
+        """Whether another thread sends the packets of this call."""
+        return self.handler is not None and bool(self.handler.threaded)
+
+    @property
     def sending(self) -> bool:
-        """Whether another thread still sends packets of this call."""
-        return self.handler is not None and bool(self.handler.threaded) and not self.handler._send_done
+        """Whether it still does."""
+        return self.threaded and not self.handler._send_done
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the call has been told to end."""
+        return self.sniffer is not None and not self.sniffer.continue_sniff
 
 
 NO_CALL = ScapyCall(None, None, None)

@@ -27,7 +27,7 @@ from kernel.errors import BenchError
 from lab import scapycall
 
 SENDER_POLL = 0.001  # host seconds between two looks whether scapy's sending thread is done
-LIVE_SLICE_NS = 1_000_000  # live: how long the bench runs between two such looks
+LIVE_SLICE_NS = 1_000_000  # live: how long the bench runs between two looks whether it sent more, or says stop
 
 
 class Line:
@@ -213,13 +213,18 @@ class WireView(SuperSocket):
             ready = [s for s in ours if s._ready()] + _ready(others)
             if ready:
                 return ready
-            if call.sending:
-                WireView._while_sending(ours)
+            if call.stopped:
+                return []
+            if call.sending and not clock.live:
+                time.sleep(SENDER_POLL)  # time stands still until all its packets are here
                 continue
             for s in ours:
                 s._flush()
-            if not WireView._advance(ours, limit):
-                return [s for s in ours if s._over(limit)]
+            pause = clock.now_ns + LIVE_SLICE_NS if call.threaded and clock.live else limit
+            if not WireView._advance(ours, pause):
+                over = [s for s in ours if s._over(pause)]
+                if over or pause is limit:
+                    return over
 
     def _begin(self, call: scapycall.ScapyCall) -> None:
         if call.sniffer is not self._sniffer:
@@ -260,17 +265,6 @@ class WireView(SuperSocket):
         finally:
             for view in views:
                 view._line.wait(False)
-
-    @staticmethod
-    def _while_sending(views: list[WireView]) -> None:
-        """Another thread still sends. In lockstep time stands still until all its packets are here."""
-        clock = views[0]._line.clock
-        if clock.live:
-            WireView._advance(views, clock.now_ns + LIVE_SLICE_NS)
-        else:
-            time.sleep(SENDER_POLL)
-        for view in views:
-            view._flush()
 
     # The rest of a socket
 

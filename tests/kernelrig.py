@@ -53,8 +53,8 @@ class Rig:
             name=name,
             ncpus=ncpus,
             costs={what: round(ns * 1000) for what, ns in (costs or {}).items()},
-            irq_jitter=irq_jitter,
         )
+        self.kernel.delay_irqs(irq_jitter)
         self.sys: Any = self.kernel.facade(None)  # type: ignore[arg-type]  # makes objects before there is a task
         self.log: list[Any] = []
         self.boot = self.clock.now_ns
