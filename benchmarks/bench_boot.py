@@ -1,7 +1,7 @@
 """From nothing to the shell's prompt, in this process and as a command; many boards in one process; idle time.
 
-A boot is ``Board()`` until ``nsh> `` has left the serial port, closing not counted. As a command it is the whole life of
-``nutloop run`` up to those characters, the interpreter's start included. NuttX's figure is its simulator, a process.
+A boot is ``Board()`` until ``nsh> `` has left the serial port, closing not counted. As a command it is the whole life
+of ``nutloop run`` up to those characters, the interpreter's start included. NuttX's figure is its simulator, a process.
 """
 
 from __future__ import annotations
@@ -39,7 +39,13 @@ def bench_in_process() -> None:
     """Warm: profiles and modules have been read."""
     times = [boot() for _ in range(BOOTS)]
     figure(
-        "boot.in_process", statistics.median(times) * 1e3, "ms", floor=5, aim=2, nuttx=2.1, best=round(min(times) * 1e3, 3)
+        "boot.in_process",
+        statistics.median(times) * 1e3,
+        "ms",
+        floor=5,
+        aim=2,
+        nuttx=2.1,
+        best=round(min(times) * 1e3, 3),
     )
 
 

@@ -29,7 +29,8 @@ def main() -> None:
             for what, row in enumerate(times):
                 row.append(check(lib.iob_bench(board.kernel.board, what, LOOPS), "iob_bench") / LOOPS)
     for (name, floor, aim, nuttx, bare), row in zip(ROWS, times, strict=True):
-        figure(name, statistics.median(row), "ns", floor=floor, aim=aim, nuttx=nuttx, nuttx_iob_alone=bare, best=min(row))
+        others = {"nuttx": nuttx, "nuttx_iob_alone": bare}
+        figure(name, statistics.median(row), "ns", floor=floor, aim=aim, best=min(row), **others)
 
 
 if __name__ == "__main__":

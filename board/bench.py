@@ -25,8 +25,8 @@ class Bench:
     """Owns the time. ``seed`` decides every free choice that is set to random; the same seed makes the same run.
 
     In lockstep (the default) time moves only inside :meth:`run` and the other calls that wait. With ``live`` it follows
-    the host's clock, and a run is not deterministic. ``watchdog``: seconds of host time after which code on a board that
-    never enters the kernel is stopped; 0: never. ``livelock``: kernel entries without time moving that end a run.
+    the host's clock, and a run is not deterministic. ``watchdog``: seconds of host time after which code on a board
+    that never enters the kernel is stopped; 0: never. ``livelock``: kernel entries without time moving that end a run.
     """
 
     def __init__(self, seed: int = 0, *, live: bool = False, watchdog: float = 10.0, livelock: int = 1_000_000) -> None:
@@ -69,7 +69,7 @@ class Bench:
         self.clock.run(self.clock.now_ns + round(seconds * NS))
 
     def run_until(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
-        """Lets time pass until ``predicate()`` is true, looked at whenever time is about to move; says whether it became so.
+        """Lets time pass until ``predicate()``, looked at whenever time is about to move, is true; says whether it was.
 
         ``timeout``: virtual seconds. Without one it ends when nothing can happen any more.
         """
@@ -105,10 +105,13 @@ class Bench:
 
     # Choices
 
-    def choices(self, site: str, mode: str = "random", script: list[int] | None = None, *, limit_ns: int = 10_000) -> None:
+    def choices(
+        self, site: str, mode: str = "random", script: list[int] | None = None, *, limit_ns: int = 10_000
+    ) -> None:
         """How the free choices at a site are made: default (always 0), random (by the seed), scripted, or ask.
 
-        Sites: eqprio, irq.jitter, alloc.fail, wire.drop, wire.dup, wire.reorder, wire.delay, wire.corrupt, port, ipid, seq.
+        Sites: eqprio, irq.jitter, alloc.fail, wire.drop, wire.dup, wire.reorder, wire.delay, wire.corrupt, port, ipid,
+        seq.
         ``limit_ns``: for irq.jitter, requests are seen less than that late.
         """
         if site not in SITES:

@@ -21,6 +21,7 @@ from kernel.core import COSTS
 from kernel.errors import BenchError
 from kernel.inet import inet_ntoa
 from kernel.kernel import Kernel
+from kernel.netdev import NetDevice
 from kernel.nsh import nsh_main, run_command
 from kernel.task import Task
 
@@ -75,8 +76,8 @@ class ConsolePort:
 class Board:
     """One board, on a bench of its own unless ``bench`` is given.
 
-    ``profile``: sim, stm32f7, smp4, or the path of a NuttX .config; ``config``: such a path, with the profile's hardware.
-    Keywords are Kconfig options without CONFIG_. Nothing runs before the first call that makes time pass.
+    ``profile``: sim, stm32f7, smp4, or the path of a NuttX .config; ``config``: such a path, with the profile's
+    hardware. Keywords are Kconfig options without CONFIG_. Nothing runs before the first call that makes time pass.
     """
 
     def __init__(
@@ -136,18 +137,25 @@ class Board:
         kernel = self.kernel
         self.bench.prepare(kernel)
         kernel.console = SerialDriver(kernel, self.uart)
-        self.eth0.driver = EthernetDriver(kernel, self.eth0.mac_model, "eth0")
-        eth0 = kernel.net.register(self.eth0.driver)
-        kernel.net.register(LoopbackDriver(kernel))
-        eth0.ipaddr = inet_ntoa(self.config.number("NETINIT_IPADDR") + self.number)
-        eth0.netmask = inet_ntoa(self.config.number("NETINIT_NETMASK"))
-        eth0.draddr = inet_ntoa(self.config.number("NETINIT_DRIPADDR"))
+        if self.config.flag("NET_ETHERNET"):
+            self.eth0.driver = EthernetDriver(kernel, self.eth0.mac_model, "eth0")
+            self._configure(kernel.net.register(self.eth0.driver))
+        if self.config.flag("NET_LOOPBACK"):
+            kernel.net.register(LoopbackDriver(kernel))
         kernel.on_reboot = self._reboot_from_inside
         kernel.on_poweroff = self._poweroff_from_inside
-        task = kernel.tasks.create(
-            nsh_main, "nsh_main", self.config.number("INIT_PRIORITY"), stack=self.config.number("INIT_STACKSIZE"), service=True
-        )
+        priority, stack = self.config.number("INIT_PRIORITY"), self.config.number("INIT_STACKSIZE")
+        task = kernel.tasks.create(nsh_main, "nsh_main", priority, stack=stack, service=True)
         task.stdin = task.stdout = kernel.console
+
+    def _configure(self, eth0: NetDevice) -> None:
+        """Boards of a bench have consecutive addresses. Without NSH_NETINIT eth0 has none until somebody sets it."""
+        config = self.config
+        eth0.noarp = not config.flag("NET_ARP")
+        if config.flag("NSH_NETINIT"):
+            eth0.ipaddr = inet_ntoa(config.number("NETINIT_IPADDR") + self.number)
+            eth0.netmask = inet_ntoa(config.number("NETINIT_NETMASK"))
+            eth0.draddr = inet_ntoa(config.number("NETINIT_DRIPADDR"))
 
     # Time
 
@@ -162,7 +170,7 @@ class Board:
         return self.bench.now_ns
 
     def boot(self) -> None:
-        """Lets time pass until the boards of the bench have brought their networks up. Raises BenchError if one never does."""
+        """Lets time pass until the boards of the bench have their networks up. Raises BenchError if one never does."""
         self.bench.boot()
 
     def run(self, seconds: float) -> None:
@@ -181,10 +189,13 @@ class Board:
         name: str = "app",
         priority: int = 100,
         *,
-        stack: int = 2048,
+        stack: int = 0,
         args: tuple[str, ...] = (),
     ) -> Task:
-        """Starts a task on the board: ``app(sys)`` runs when time passes. ``priority``: 1..255."""
+        """Starts a task on the board: ``app(sys)`` runs when time passes. ``priority``: 1..255.
+
+        ``stack``: bytes; 0: CONFIG_DEFAULT_TASK_STACKSIZE. Raises OSError (ENOMEM, EINVAL).
+        """
         task = self.kernel.tasks.create(app, name, priority, stack=stack, args=args, start=False)
         task.stdout = self.kernel.console
         self.kernel.tasks.start(task)

@@ -20,7 +20,7 @@ class EthernetPort:
         self.board = board
         self.name = name
         self.mac_model = mac
-        self.driver: EthernetDriver  # made anew at every boot
+        self.driver: EthernetDriver | None = None  # made anew at every boot, if NET_ETHERNET is set
         self.host: HostEnd | None = None
         self.switch: Switch | None = None
 
@@ -31,7 +31,7 @@ class EthernetPort:
 
     @property
     def ip(self) -> str:
-        """Its IPv4 address now."""
+        """Its IPv4 address now. This and the next two raise OSError (ENODEV) if the board is built without Ethernet."""
         return self.board.kernel.net.device(self.name).ipaddr
 
     @property
@@ -47,7 +47,7 @@ class EthernetPort:
     @property
     def counters(self) -> dict[str, int]:
         """Counters of the device and, with a prefix, of the controller and its end of the cable."""
-        device = self.board.kernel.net.device(self.name).stats._asdict()
+        device = self.board.kernel.net.device(self.name).stats._asdict() if self.driver is not None else {}
         mac = {f"mac_{name}": value for name, value in self.mac_model.mac_counters.items()}
         return device | mac | {f"wire_{name}": value for name, value in self.mac_model.counters.items()}
 
@@ -60,7 +60,7 @@ class EthernetPort:
         self.mac_model.up = False
 
     def wire(self, **options: Any) -> Any:
-        """A scapy SuperSocket on the host's end of this cable: ``send``, ``sr``, ``sr1``, ``sniff``... Boots the board."""
+        """A scapy SuperSocket on the host's end of this cable, with ``send``, ``sr1``, ``sniff``... Boots the board."""
         self.board.boot()
         return attach.wire(self, **options)
 

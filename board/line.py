@@ -8,7 +8,7 @@ from kernel.core import check, lib
 
 
 class IrqLine:
-    """What a device drives. ``core``: the core's board; ``number``: 1..31, and not one that a device of the board has."""
+    """What a device drives. ``core``: the core's board; ``number``: 1..31, not one that a device of the board has."""
 
     def __init__(self, core: Any, number: int) -> None:
         self._core = core

@@ -73,6 +73,8 @@ def _buffers(get: Callable[[str], Value], number: Callable[[str], int]) -> Itera
 
 
 def _network(get: Callable[[str], Value], number: Callable[[str], int]) -> Iterator[str]:
+    if get("NET") and not get("NET_IPv4"):
+        yield "NET needs NET_IPv4=y: the board speaks no other protocol"
     first, last = number("NET_DEFAULT_MIN_PORT"), number("NET_DEFAULT_MAX_PORT")
     if last < first:
         yield f"NET_DEFAULT_MAX_PORT ({last}) is below NET_DEFAULT_MIN_PORT ({first}): its Kconfig range"

@@ -32,7 +32,7 @@ struct tcb;
 
 enum action
 {
-  ACT_RUN    = 1,             /* switch to greenlet `slot`, handing it 0 */
+  ACT_RUN    = 1,             /* switch to greenlet `slot` (where others have the board), handing it 16 bits */
   ACT_RUNV   = 2,             /* switch to greenlet `slot`, handing it bench_value() */
   ACT_PICK   = 3,             /* board, CPU: ask the scheduling policy who runs */
   ACT_IRQ    = 4,             /* board, line: call its handler, then irq_return() */

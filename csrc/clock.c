@@ -93,6 +93,7 @@ bool budget_left(struct board *b)
   struct bench *n = b->bench;
   struct cpu *c = n->running;
   if (c == NULL || c->state == CPU_ISR) return true;
+  if (++n->entries >= n->livelock) return false;
   if (n->attn || n->one_frame || (c->attn & ~ATTN_OWED)) return false;
   if (c->current->owed < PS_PER_NS) return true;
   return pay_at_once(n, &c->current->owed);
@@ -174,12 +175,28 @@ static int64_t run(struct bench *n, struct cpu *c)
   struct tcb *t = c->current;
   int32_t result = t->flags & TCB_KILLED ? RESULT_KILLED : t->result;
   t->flags &= (uint8_t)~TCB_KILLED;        /* said once: what it does while it unwinds works as ever */
+  t->resume = NULL;
   c->attn = c->irqpend ? ATTN_IRQ : 0;
   n->running = c;
   if (n->owner == t->slot) return result;
   n->owner = t->slot;
+  if (t->slot < NBOARDS_MAX && result >= 0 && result <= UINT16_MAX) return act_make(ACT_RUN, t->slot, result);
   n->value = result;
-  return act_make(result ? ACT_RUNV : ACT_RUN, 0, (int32_t)t->slot);
+  return act_make(ACT_RUNV, 0, (int32_t)t->slot);
+}
+
+/* The rest of the primitive that a task slept in, before its Python code goes on. It may cost, wake others, or put the
+ * task to sleep again. */
+
+static void resume(struct bench *n, struct cpu *c)
+{
+  struct tcb *t = c->current;
+  int32_t (*rest)(void *arg) = t->resume;
+  t->resume = NULL;
+  c->attn = c->irqpend ? ATTN_IRQ : 0;
+  n->running = c;
+  t->result = rest(t->resume_arg);
+  n->running = NULL;
 }
 
 static void ran_until_now(struct tcb *t)
@@ -279,7 +296,8 @@ static int64_t cpu_step(struct bench *n, struct cpu *c)
       c->attn &= (uint8_t)~(ATTN_RESCHED | ATTN_PREEMPT);
       if (t == c->idle) return ACT_NONE;
       if (t->owed >= PS_PER_NS) continue;
-      return run(n, c);
+      if (t->resume == NULL || (t->flags & TCB_KILLED)) return run(n, c);
+      resume(n, c);
     }
 }
 

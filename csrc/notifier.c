@@ -11,9 +11,10 @@ void work_notifier_signal(struct board *b, enum work_evtype evtype, uint32_t qua
 {
   for (struct notifier *e = b->notifiers; e; e = e->next)
     {
-      if (e->evtype != evtype || e->qualifier != qualifier || e->told) continue;
-      e->told = evtype != WORK_IOB_AVAIL;
-      work_queue_c(b, e->wq, e->work, WORK_PYTHON, e->seq, 0);
+      if (e->evtype != evtype || e->qualifier != qualifier) continue;
+      if (e->told && (evtype != WORK_IOB_AVAIL || work_available(e->work))) continue;
+      e->told = true;
+      work_queue_c(b, e->wq, e->work, WORK_PYTHON, 0, 0);
     }
 }
 
@@ -22,7 +23,7 @@ static void iob_available(struct board *b)
   work_notifier_signal(b, WORK_IOB_AVAIL, 0);
 }
 
-int32_t notifier_setup(struct board *b, int32_t evtype, uint32_t qualifier, int32_t qid, int32_t work, uint32_t seq)
+int32_t notifier_setup(struct board *b, int32_t evtype, uint32_t qualifier, int32_t qid, int32_t work)
 {
   struct kwork_queue *wq = table_get(&b->wqs, qid);
   struct work *w = table_get(&b->works, work);
@@ -31,7 +32,7 @@ int32_t notifier_setup(struct board *b, int32_t evtype, uint32_t qualifier, int3
   if (e == NULL) return -ENOMEM;
   b->notifier_key = b->notifier_key == INT32_MAX ? 1 : b->notifier_key + 1;
   *e = (struct notifier){ .key = b->notifier_key, .evtype = (uint8_t)evtype, .qualifier = qualifier, .wq = wq,
-                          .work = w, .seq = seq };
+                          .work = w };
   struct notifier **end = &b->notifiers;
   while (*end) end = &(*end)->next;
   *end = e;

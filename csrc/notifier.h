@@ -15,11 +15,10 @@ struct notifier
   struct notifier *next;
   int32_t  key;
   uint8_t  evtype;
-  bool     told;              /* an event with a qualifier is told once */
+  bool     told;              /* its work was queued */
   uint32_t qualifier;
   struct kwork_queue *wq;
   struct work *work;
-  uint32_t seq;
 };
 
 void work_notifier_signal(struct board *b, enum work_evtype evtype, uint32_t qualifier);

@@ -49,7 +49,9 @@ struct tcb
   struct tcb   *rnext, *rprev;/* ready list */
   struct mutex *held;
   int64_t       owed;         /* ps of work done and not paid for */
-  int32_t       result;       /* what its pending primitive will answer */
+  int32_t       result;       /* what its pending primitive will answer ... */
+  int32_t     (*resume)(void *arg); /* ... unless this finds the answer, when it is about to run again */
+  void         *resume_arg;
   struct wdog   timeout;
   int32_t       timeout_result;
   uint64_t      sigpending, sigmask;

@@ -65,18 +65,18 @@ int32_t work_free(struct board *b, int32_t h)
   return 0;
 }
 
-/* An item whose callback is Python's; seq tells the worker which queueing it has taken. 1 if one was replaced. */
+/* An item whose callback is Python's. 1 if it was still queued and has been replaced. */
 
-int64_t work_queue(struct board *b, int32_t qid, int32_t h, uint32_t seq, int64_t delay)
+int64_t work_queue(struct board *b, int32_t qid, int32_t h, int64_t delay)
 {
   charge(b, COST_WORK, 1);
-  return answer(b, work_queue_c(b, table_get(&b->wqs, qid), table_get(&b->works, h), WORK_PYTHON, seq, delay));
+  return answer(b, work_queue_c(b, table_get(&b->wqs, qid), table_get(&b->works, h), WORK_PYTHON, 0, delay));
 }
 
-int64_t work_queue_next(struct board *b, int32_t qid, int32_t h, uint32_t seq, int64_t delay)
+int64_t work_queue_next(struct board *b, int32_t qid, int32_t h, int64_t delay)
 {
   charge(b, COST_WORK, 1);
-  return answer(b, work_queue_next_c(b, table_get(&b->wqs, qid), table_get(&b->works, h), WORK_PYTHON, seq, delay));
+  return answer(b, work_queue_next_c(b, table_get(&b->wqs, qid), table_get(&b->works, h), WORK_PYTHON, 0, delay));
 }
 
 /* An item that is a C function of the board, by its number. */

@@ -19,7 +19,11 @@ struct kwork_queue *kwork_queue_new(struct board *b, uint32_t nthreads)
   wq->worker = calloc(nthreads, sizeof *wq->worker);
   wq->nthreads = nthreads;
   bool ok = wq->worker && nxsem_init(b, &wq->sem, 0) == 0 && wd_init(b, &wq->timer) == 0;
-  for (uint32_t i = 0; ok && i < nthreads; i++) ok = nxsem_init(b, &wq->worker[i].done, 0) == 0;
+  for (uint32_t i = 0; ok && i < nthreads; i++)
+    {
+      wq->worker[i].wq = wq;
+      ok = nxsem_init(b, &wq->worker[i].done, 0) == 0;
+    }
   if (ok) return wq;
   free(wq->worker);
   free(wq);
@@ -203,17 +207,57 @@ static void done(struct kwork_queue *wq, struct kworker *k)
   for (; k->nwait; k->nwait--) nxsem_post_c(wq->board, &k->done);
 }
 
-#define WORK_SEQMASK 0x3ff     /* a queueing's number, as far as an answer has room for it */
-#define ITEM_IN_C  0xffff     /* run it with work_run_c(), under the network lock */
-#define WORK_AGAIN 0x10000    /* others come first for a moment; ask again, not awake */
+#define ITEM_IN_C 0xffff       /* run it with work_run_c(), under the network lock */
 
-/* The worker's whole loop but for the callback: finish the last item, wait for the next.
- *
- * Returns its number and which call of it (seq << 16 | id), 0 if the worker slept and now has to ask again with
- * `awake` set, or -ESHUTDOWN when the queue is to end. Items that are C functions run here, as long as the budget
- * lasts; one that wants the network lock is handed out as ITEM_IN_C, for work_run_c(). */
+static int32_t worker_resume(void *arg);
 
-int64_t work_pass(struct board *b, int32_t qid, int32_t thread, int32_t awake)
+/* What a worker does next, which all happens here but for the call of Python: the number of an item to call, ITEM_IN_C,
+ * -ESHUTDOWN when the queue is to end; 0 if it went to sleep, or if others come first for a moment. It takes no item
+ * before it has a count, and a count it was given while it slept is still there when it runs again. */
+
+static int32_t next_item(struct kworker *k, bool has_count)
+{
+  struct kwork_queue *wq = k->wq;
+  struct board *b = wq->board;
+  for (;; has_count = false)
+    {
+      if (wq->exit) return -ESHUTDOWN;
+      if (!has_count && --wq->sem.count < 0)
+        {
+          task_block(k->tcb, WAIT_SEM, &wq->sem, &wq->sem.waiters);
+          k->tcb->flags &= (uint8_t)~TCB_INTERRUPTIBLE;
+          k->tcb->resume = worker_resume;
+          k->tcb->resume_arg = k;
+          return 0;
+        }
+      struct work *w = take(wq, k);
+      if (w == NULL) continue;
+      uint32_t worker = w->worker;
+      w->worker = 0;
+      if (worker == WORK_PYTHON) return (int32_t)w->id;
+      if (w->flags & WORK_NETLOCK)
+        {
+          k->native = worker;
+          k->native_arg = w->arg;
+          return ITEM_IN_C;
+        }
+      b->work_c[worker](b, w->arg);
+      done(wq, k);
+      if (!budget_left(b)) return 0;
+    }
+}
+
+/* It was woken, so it has a count: what its work_pass() answers is found when it runs again, not before. */
+
+static int32_t worker_resume(void *arg)
+{
+  return next_item(arg, true);
+}
+
+/* The worker's call between two items: finishes the last one, waits for the next. Answers as next_item() does; after 0
+ * it has to ask again. */
+
+int64_t work_pass(struct board *b, int32_t qid, int32_t thread)
 {
   struct kwork_queue *wq = table_get(&b->wqs, qid);
   struct tcb *t = this_task(b);
@@ -221,31 +265,7 @@ int64_t work_pass(struct board *b, int32_t qid, int32_t thread, int32_t awake)
   struct kworker *k = &wq->worker[thread];
   k->tcb = t;
   done(wq, k);
-  for (;;)
-    {
-      if (wq->exit) return answer(b, -ESHUTDOWN);
-      if (!awake && --wq->sem.count < 0)
-        {
-          task_block(t, WAIT_SEM, &wq->sem, &wq->sem.waiters);
-          t->flags &= (uint8_t)~TCB_INTERRUPTIBLE;
-          return answer(b, 0);
-        }
-      awake = 0;
-      struct work *w = take(wq, k);
-      if (w == NULL) continue;
-      uint32_t worker = w->worker;
-      w->worker = 0;
-      if (worker == WORK_PYTHON) return answer(b, (int64_t)((w->arg & WORK_SEQMASK) << 16 | w->id));
-      if (w->flags & WORK_NETLOCK)
-        {
-          k->native = worker;
-          k->native_arg = w->arg;
-          return answer(b, ITEM_IN_C);
-        }
-      b->work_c[worker](b, w->arg);
-      done(wq, k);
-      if (!budget_left(b)) return answer(b, WORK_AGAIN);
-    }
+  return answer(b, next_item(k, false));
 }
 
 int64_t work_run_c(struct board *b, int32_t qid, int32_t thread)

@@ -25,7 +25,7 @@ struct work
   uint32_t  worker;           /* 0: not queued */
   uint8_t   flags;
   uint8_t   where;            /* 0 nowhere, 1 expired, 2 pending */
-  uint32_t  arg;              /* what a C function is called with; for Python, which call this is */
+  uint32_t  arg;              /* what a C function is called with */
   uint32_t  id;               /* its number; 0 for items inside C objects */
   int64_t   planned;          /* tick at which its last run was due, for work_queue_next */
   int64_t   queued_at;        /* ns, for latency figures */
@@ -33,6 +33,7 @@ struct work
 
 struct kworker
 {
+  struct kwork_queue *wq;
   struct work *running;
   struct tcb  *tcb;
   struct sem   done;          /* sync-cancellers wait here */

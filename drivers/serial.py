@@ -54,7 +54,7 @@ class SerialDriver:
         self.name = name
         self.received = self.sent = self.dropped = 0
         self.framing_errors = self.parity_errors = self.breaks = self.overruns = 0
-        self._iflow = bool(options.get("SERIAL_IFLOWCONTROL", True))
+        self._iflow = bool(options.get("SERIAL_IFLOWCONTROL"))
         self._reg_ns = round(float(options.get("COST_REG", 0)) * 1000 / float(options.get("CPU_MHZ", 1000)))
         self._rxroom = rxsize - 1
         self._txroom = txsize - 1

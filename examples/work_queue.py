@@ -1,6 +1,7 @@
 """The documents' complaint about work queues, measured: a long job delays all that is queued behind it.
 
-More threads cure a job that waits. They do not cure one that computes: its equals never pre-empt it. A higher queue does.
+More threads cure a job that waits. They do not cure one that computes, because its equals never pre-empt it; a higher
+queue does.
 """
 
 from board import Board

@@ -53,6 +53,8 @@ NS = 1_000_000_000
 
 _AFTER_RUN = (ACT_RUN + 1) << ACT_SHIFT
 _PAYLOAD = ACT_BASE - 1
+_HANDLED = (ACT_IRQ, ACT_WDOG)
+_OVER = (HOST_DEADLINE, HOST_QUIESCENT)
 
 
 class Guest(Protocol):
@@ -130,7 +132,7 @@ class Clock:
         """
         while r >= ACT_BASE:
             if r < _AFTER_RUN:
-                r = self.switches[r - ACT_BASE](0)
+                r = self.switches[r >> 16 & 0x3FF](r & 0xFFFF)
             else:
                 r = self._follow_rest(r >> ACT_SHIFT, r & _PAYLOAD)
         if r == KILLED:
@@ -150,7 +152,7 @@ class Clock:
         number, value = payload >> 16, payload & 0xFFFF
         if kind == ACT_PICK:
             return self.guests[number].policy.pick(value)
-        if kind == ACT_IRQ or kind == ACT_WDOG:
+        if kind in _HANDLED:
             return self._interrupt(number, kind, value)
         return self._core_fault(number, value)
 
@@ -215,9 +217,9 @@ class Clock:
     def run(self, until: int | None, *, wait: bool = False, look: Callable[[], bool] | None = None) -> bool:
         """Lets time pass until ``until`` (ns; None: for ever). Returns whether something ended it before that.
 
-        ``wait``: a wake-up from a model (a frame at the host's end of a wire, console output) ends it too. ``look``: asked
-        whenever time is about to move; a true answer ends it. A bench in which nothing can happen any more ends it at
-        once if there is no ``until``, else its clock jumps there. Raises what went wrong on a board, and
+        ``wait``: a wake-up from a model (a frame at the host's end of a wire, console output) ends it too. ``look``:
+        asked whenever time is about to move; a true answer ends it. A bench in which nothing can happen any more ends
+        it at once if there is no ``until``, else its clock jumps there. Raises what went wrong on a board, and
         KeyboardInterrupt.
         """
         if threading.get_ident() != self.thread:
@@ -236,7 +238,7 @@ class Clock:
             r = lib.bench_run(self.bench, deadline, until is not None, look is not None)
             while True:
                 reason = self.follow(r)
-                if reason == HOST_DEADLINE or reason == HOST_QUIESCENT:
+                if reason in _OVER:
                     return look() if look is not None else False
                 if reason == HOST_WAKE:
                     self._do_later()
@@ -270,7 +272,9 @@ class Clock:
     def post(self, call: Callable[[], None]) -> None:
         """From any thread: the thread that runs the bench makes this call between two instants. Live benches only."""
         if self._inbox is None:
-            raise BenchError("a lockstep bench has no inbox: in it nothing happens while its thread is elsewhere; use live=True")
+            raise BenchError(
+                "a lockstep bench has no inbox: in it nothing happens while its thread is elsewhere; use live=True"
+            )
         self._posted.append(call)
         os.eventfd_write(self._inbox, 1)
 

@@ -1,12 +1,12 @@
 """The one binding to the C core.
 
 Any layer may import ``lib`` from here and call its functions; ``ffi`` stays inside this file. Calls take and give
-integers: objects of the core are numbers, and an answer is either a plain result (negative errno on failure) or, from :data:`ACT_BASE` up, something that :meth:`kernel.clock.Clock.follow` has to do first.
+integers: objects of the core are numbers, and an answer is either a plain result (negative errno on failure) or, from
+:data:`ACT_BASE` up, something that :meth:`kernel.clock.Clock.follow` has to do first.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 from array import array
 from collections.abc import Callable
@@ -122,14 +122,14 @@ def pids(call: Callable[..., int], *args: Any, limit: int = 4096) -> list[int]:
 
 
 def take_bytes(call: Callable[..., int], *args: Any, limit: int) -> bytes:
-    """Calls ``call(*args, uint8_t *out, limit)``, which returns a length, and returns that many bytes. Raises OSError."""
+    """Calls ``call(*args, uint8_t *out, limit)``, which returns a length; returns that many bytes. Raises OSError."""
     out = bytearray(limit)
     k = check(call(*args, ffi.from_buffer("uint8_t[]", out), limit), "core call")
     return bytes(memoryview(out)[:k])
 
 
 def buffer(data: bytearray) -> Any:
-    """A pointer to the bytes of ``data`` for a ``uint8_t *`` parameter; valid while ``data`` lives and keeps its size."""
+    """A pointer to the bytes of ``data`` for a ``uint8_t *`` parameter, good while ``data`` lives unresized."""
     return ffi.from_buffer("uint8_t[]", data)
 
 
@@ -170,6 +170,3 @@ def set_ask(bench: Any, ask: Ask | None) -> Any:
     return callback
 
 
-def errno_name(result: int) -> str:
-    """``-11`` -> ``EAGAIN``."""
-    return errno.errorcode.get(-result, str(-result))

@@ -22,7 +22,7 @@ class Panic(BenchError):
 
 
 class ContextError(BenchError):
-    """A call that has to wait was made where nobody can wait: in an interrupt handler, in the idle task, by the host."""
+    """A call that has to wait was made where nobody can: in an interrupt handler, in the idle task, by the host."""
 
 
 class TaskExit(GreenletExit):

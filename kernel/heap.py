@@ -1,7 +1,7 @@
 """The modelled heap of a board: where stacks, queues, buffer pools and connections come from.
 
-No byte of it exists; what exists is its bookkeeping: addresses, sizes, fragmentation, high-water mark. The addresses are
-what the board prints as pointers, and the sums are what ``free`` shows.
+No byte of it exists; what exists is its bookkeeping: addresses, sizes, fragmentation, high-water mark. The addresses
+are what the board prints as pointers, and the sums are what ``free`` shows.
 """
 
 from __future__ import annotations

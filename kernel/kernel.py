@@ -37,8 +37,9 @@ __all__ = ["KILLED", "Kernel", "Options"]
 
 
 class Kernel:
-    """The kernel of one board. ``options``: Kconfig names without prefix. ``costs``: picoseconds by name of the operation.
+    """The kernel of one board.
 
+    ``options``: Kconfig names without prefix. ``costs``: picoseconds by name of the operation.
     ``board``: the core's board of an earlier kernel, closed with :meth:`shut_down`, which this one takes over.
     """
 
@@ -63,7 +64,8 @@ class Kernel:
             check(lib.board_reset(board, ncpus, self.tick_ns), f"reset of {name}")
         self.board: Any = lib.board_new(clock.bench, ncpus, self.tick_ns, trace) if board is None else board
         if is_null(self.board):
-            raise BenchError(f"board {name} cannot be made: {ncpus} CPUs, tick of {self.tick_ns} ns, trace of {trace} events")
+            what = f"{ncpus} CPUs, tick of {self.tick_ns} ns, trace of {trace} events"
+            raise BenchError(f"board {name} cannot be made: {what}")
         clock.guests[lib.board_id(self.board)] = self
         for what, ps in (costs or {}).items():
             check(lib.board_cost(self.board, COSTS.index(what), ps), f"cost {what}")
@@ -81,7 +83,12 @@ class Kernel:
         self.on_reboot: Callable[[], None] | None = None
         self.on_poweroff: Callable[[], None] | None = None
         self.heap = Heap(ram)
-        self.syslog = Syslog(lambda: int(lib.board_uptime(self.board)))
+        self.syslog = Syslog(
+            lambda: int(lib.board_uptime(self.board)),
+            int(options["RAMLOG_BUFSIZE"]) if options["RAMLOG_SYSLOG"] else 0,
+            timestamp=bool(options["SYSLOG_TIMESTAMP"]),
+            priority=bool(options["SYSLOG_PRIORITY"]),
+        )
         self.tasks = Tasks(self)
         try:
             self._bring_up()
@@ -122,7 +129,9 @@ class Kernel:
         if HPWORK in self.queues:
             self.queues.setdefault(LPWORK, self.queues[HPWORK])
 
-    def work_queue(self, qid: int, work: Work, worker: Callable[[Any], None] | None, arg: Any = None, delay: int = 0) -> int:
+    def work_queue(
+        self, qid: int, work: Work, worker: Callable[[Any], None] | None, arg: Any = None, delay: int = 0
+    ) -> int:
         """work_queue(): 0, or -EINVAL for an unknown queue, no worker or an impossible delay (ticks)."""
         queue = self.queues.get(qid)
         return queue.queue(work, worker, arg, delay) if queue else -EINVAL
@@ -169,7 +178,8 @@ class Kernel:
         """The error for a call that has to wait where that is impossible."""
         if self.closed:
             return BoardClosed()
-        return ContextError(f"{self.where()} cannot {what}: only a task can wait; use a try-call, or queue work that does it")
+        remedy = "only a task can wait; use a try-call, or queue work that does it"
+        return ContextError(f"{self.where()} cannot {what}: {remedy}")
 
     # Time
 
@@ -259,7 +269,7 @@ class Kernel:
         self.report(f"work {work.name} on {queue.name} raised {error!r}{tail}\n{text}", log=False)
 
     def report(self, text: str, *, log: bool = True) -> None:
-        """Notes something for whoever examines the board afterwards, and warns on the syslog unless that knows already."""
+        """Notes something for whoever examines the board afterwards; also warns on the syslog, unless that knows."""
         self.reports.append(f"[{self.clock.now_ns / 1e9:.6f}] {text}")
         if log:
             self.syslog.log(LOG_WARNING, text)

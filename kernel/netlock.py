@@ -72,7 +72,7 @@ class NetLock:
         return self._wait(sem, -1, False)
 
     def sem_timedwait(self, sem: Semaphore, ms: int | None) -> int:
-        """net_sem_timedwait() (net_timedwait()): ``ms`` milliseconds, rounded up to ticks; None for ever. Also -ETIMEDOUT."""
+        """net_sem_timedwait() (net_timedwait()): also -ETIMEDOUT. ``ms``: rounded up to ticks; None: for ever."""
         return self._wait(sem, self._kernel.ms2tick(ms), True)
 
     def sem_timedwait_uninterruptible(self, sem: Semaphore, ms: int | None) -> int:
@@ -87,7 +87,7 @@ class NetLock:
             self.restorelock(count)
 
     def ioballoc(self, throttled: bool, owner: int) -> Iob | None:
-        """net_ioballoc(): tries first; if it has to wait for a buffer, gives up the global lock, and only that, meanwhile."""
+        """net_ioballoc(): tries first; if it has to wait for a buffer, gives up the global lock, only that."""
         return self.iobtimedalloc(throttled, None, owner)
 
     def iobtimedalloc(self, throttled: bool, ms: int | None, owner: int) -> Iob | None:

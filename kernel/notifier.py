@@ -37,14 +37,14 @@ class Notifiers:
             del self._works[key]
             worker(arg)
 
-        seq = work.prepare(notified, None)
+        work.set_call(notified, None)
         number = queue.number if queue else 0
-        key = check(lib.notifier_setup(kernel.board, evtype, qualifier, number, work.number, seq), "work_notifier_setup")
+        key = check(lib.notifier_setup(kernel.board, evtype, qualifier, number, work.number), "work_notifier_setup")
         self._works[key] = work
         return key
 
     def teardown(self, key: int) -> int:
-        """work_notifier_teardown(): 0 or -ENOENT. Waits for a worker that is running it, so it may block behind a queue."""
+        """work_notifier_teardown(): 0 or -ENOENT. Waits for a worker that runs it, so it may block behind a queue."""
         work = self._works.pop(key, None)
         if work is None:
             return -ENOENT
@@ -52,5 +52,5 @@ class Notifiers:
         return work_cancel_sync(work)
 
     def iob_setup(self, qid: int, worker: Callable[[Any], None], arg: Any = None) -> int:
-        """iob_notifier_setup(): told whenever a multiple of CONFIG_IOB_NOTIFIER_DIV buffers is free after one was freed."""
+        """iob_notifier_setup(): told whenever a multiple of CONFIG_IOB_NOTIFIER_DIV buffers is free after a free."""
         return self.setup(WORK_IOB_AVAIL, qid, worker, arg)

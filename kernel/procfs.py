@@ -63,10 +63,11 @@ def _proc(kernel: Kernel, caller: int) -> dict[str, File | Directory]:
     tasks: dict[str, File | Directory] = {
         str(pid): Directory(partial(_task, kernel, pid)) for pid in task_pids(kernel)
     }
+    net: dict[str, File | Directory] = {"net": Directory(partial(_net, kernel))} if kernel.options.get("NET") else {}
     return tasks | {
         "iobinfo": File(partial(iobinfo, kernel)),
         "meminfo": File(partial(meminfo, kernel)),
-        "net": Directory(partial(_net, kernel)),
+        **net,
         "self": Directory(partial(_task, kernel, caller)),
         "uptime": File(partial(uptime, kernel)),
         "version": File(partial(_version, kernel)),

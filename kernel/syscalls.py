@@ -1,7 +1,7 @@
 """What a program on the board sees: the argument of every task function.
 
-Names are NuttX's and POSIX's; times are seconds unless the name says otherwise. Failures raise OSError with NuttX's errno
-numbers, which are Linux's.
+Names are NuttX's and POSIX's; times are seconds unless the name says otherwise. Failures raise OSError with NuttX's
+errno numbers, which are Linux's.
 """
 
 from __future__ import annotations
@@ -81,12 +81,20 @@ class Sys:
     @property
     def argv(self) -> list[str]:
         """Its name and arguments."""
-        return [self.task.name, *self.task.args]
+        return list(self.task.argv)
 
     def spawn(
-        self, entry: Callable[[Any], Any], name: str = "task", priority: int = 100, args: tuple[str, ...] = (), stack: int = 2048
+        self,
+        entry: Callable[[Any], Any],
+        name: str = "task",
+        priority: int = 100,
+        args: tuple[str, ...] = (),
+        stack: int = 0,
     ) -> Task:
-        """task_create(): starts another task, with this one's standard streams."""
+        """task_create(): starts another task, with this one's standard streams.
+
+        ``stack``: bytes; 0: CONFIG_DEFAULT_TASK_STACKSIZE. Raises OSError (ENOMEM, EINVAL).
+        """
         task = self.kernel.tasks.create(entry, name, priority, args=args, stack=stack, start=False)
         task.stdin, task.stdout = self.task.stdin, self.task.stdout
         self.kernel.tasks.start(task)
@@ -97,11 +105,11 @@ class Sys:
         return self.kernel.join(task)
 
     def kill(self, pid: int, signo: int = SIGTERM) -> None:
-        """Sends a signal: it ends an interruptible wait of that task with EINTR; SIGKILL ends the task. Raises ESRCH."""
+        """Sends a signal: it ends an interruptible wait of the task with EINTR; SIGKILL ends the task. Raises ESRCH."""
         check(self.kernel.kill(pid, signo), f"kill({pid})")
 
     def signal(self, signo: int) -> None:
-        """signal() with a handler: from now on it ends this task's waits with EINTR instead of the task. Not SIGKILL."""
+        """signal() with a handler: from now on it ends this task's waits with EINTR, not the task. Except SIGKILL."""
         self.task.caught.add(signo)
 
     def exit(self, status: int = 0) -> None:
@@ -142,7 +150,9 @@ class Sys:
         """A work_s."""
         return Work(self.kernel, name)
 
-    def work_queue(self, qid: int, work: Work, worker: Callable[[Any], None] | None, arg: Any = None, delay: int = 0) -> int:
+    def work_queue(
+        self, qid: int, work: Work, worker: Callable[[Any], None] | None, arg: Any = None, delay: int = 0
+    ) -> int:
         """work_queue(): ``worker(arg)`` on HPWORK or LPWORK after ``delay`` ticks. 0 or -EINVAL."""
         return self.kernel.work_queue(qid, work, worker, arg, delay)
 

@@ -10,27 +10,40 @@ LOG_EMERG, LOG_ALERT, LOG_CRIT, LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_
 
 
 class Syslog:
-    """Keeps the last ``size`` bytes of text. ``now``: uptime in ns."""
+    """Keeps the last ``size`` bytes of text; 0: none. ``now``: uptime in ns.
 
-    def __init__(self, now: Callable[[], int], size: int = 16384) -> None:
+    Lines begin with the time if ``timestamp`` is set, then with the level if ``priority`` is.
+    """
+
+    def __init__(
+        self, now: Callable[[], int], size: int = 16384, *, timestamp: bool = True, priority: bool = True
+    ) -> None:
         self._now = now
         self._size = size
+        self._timestamp = timestamp
+        self._priority = priority
         self._lines: deque[str] = deque()
         self._bytes = 0
         self.console: Callable[[str], None] | None = None
         self.console_level = LOG_ERR
 
     def log(self, level: int, text: str) -> None:
-        """Adds each line of ``text`` with its time stamp and level."""
-        us = self._now() // 1000
+        """Adds each line of ``text``."""
+        head = self._head(level)
         for line in text.rstrip("\n").split("\n"):
-            entry = f"[{us // 1_000_000:5d}.{us % 1_000_000:06d}] [{LEVELS[level]}] {line}"
+            entry = head + line
             self._lines.append(entry)
             self._bytes += len(entry) + 1
             if self.console is not None and level <= self.console_level:
                 self.console(entry + "\n")
         while self._bytes > self._size:
             self._bytes -= len(self._lines.popleft()) + 1
+
+    def _head(self, level: int) -> str:
+        """As drivers/syslog/vsyslog.c begins a line."""
+        us = self._now() // 1000
+        stamp = f"[{us // 1_000_000:5d}.{us % 1_000_000:06d}] " if self._timestamp else ""
+        return stamp + (f"[{LEVELS[level]:>6}] " if self._priority else "")
 
     def text(self) -> str:
         """The log, oldest line first."""

@@ -40,7 +40,9 @@ class Task:
     ) -> None:
         self.kernel = kernel
         self.entry = entry
-        self.name = name
+        kept = int(kernel.options["TASK_NAME_SIZE"])
+        self.name = name[:kept] if kept else "<noname>"
+        self.argv = [name, *args]
         self.kind = kind
         self.args = args
         self.pid = 0
@@ -126,17 +128,19 @@ class Tasks:
         priority: int = 100,
         *,
         kind: str = "Task",
-        stack: int = 2048,
+        stack: int = 0,
         args: tuple[str, ...] = (),
         service: bool = False,
         affinity: int = 0,
         start: bool = True,
     ) -> Task:
-        """Makes a task and readies it. ``stack``: bytes, taken from the board's heap. ``affinity``: a bit per CPU, 0 for any.
+        """Makes a task and readies it. ``affinity``: a bit per CPU, 0 for any.
 
+        ``stack``: bytes, taken from the board's heap; 0: CONFIG_DEFAULT_TASK_STACKSIZE.
         Raises OSError (ENOMEM, EINVAL).
         """
         kernel, clock = self._kernel, self._clock
+        stack = stack or int(kernel.options["DEFAULT_TASK_STACKSIZE"])
         task = Task(kernel, entry, name, priority, kind=kind, stack=stack, args=args)
         task.stack_addr = kernel.heap.malloc(stack, f"stack of {name}")
         task.pid = lib.task_create(kernel.board, priority, affinity, SERVICE if service else 0)

@@ -48,6 +48,12 @@ _OPTIONS = {
     (IPPROTO_IP, IP_TTL): lib.SOCK_TTL,
 }
 
+_BUFSIZES = {
+    SO_RCVBUF: ("NET_RECV_BUFSIZE", "NET_MAX_RECV_BUFSIZE"),
+    SO_SNDBUF: ("NET_SEND_BUFSIZE", "NET_MAX_SEND_BUFSIZE"),
+}
+"""Options that hold the size at first, and the largest that may be asked for."""
+
 _recvfrom = lib.udp_recvfrom
 _sendto = lib.udp_sendto
 
@@ -294,16 +300,16 @@ class UdpSocket(Socket, kind=SOCK_DGRAM, proto=IPPROTO_UDP, option="NET_UDP"):
             raise os_error(ENOPROTOOPT, name)
         value = int(value)
         if option in (SO_RCVBUF, SO_SNDBUF) and level == SOL_SOCKET:
-            value = self._bufsize("RECV" if option == SO_RCVBUF else "SEND", value, name)
+            value = self._bufsize(*_BUFSIZES[option], value, name)
         check(lib.udp_set(self._board, self.conn, field, value), name)
 
-    def _bufsize(self, which: str, value: int, name: str) -> int:
+    def _bufsize(self, default: str, most: str, value: int, name: str) -> int:
         built = self._kernel.options
-        if not built.get(f"NET_{which}_BUFSIZE", 0):
-            raise os_error(ENOPROTOOPT, f"{name} needs CONFIG_NET_{which}_BUFSIZE")
+        if not built.get(default, 0):
+            raise os_error(ENOPROTOOPT, f"{name} needs CONFIG_{default}")
         if value < 0:
             raise os_error(EINVAL, f"{name}: {value} bytes")
-        limit = int(built.get(f"NET_MAX_{which}_BUFSIZE", 0))
+        limit = int(built.get(most, 0))
         return min(value, limit) if limit else value
 
     def getsockopt(self, level: int, option: int) -> int | float:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 class HostWatchdog:
-    """Looks from a thread of its own whether the core makes progress; if it does not for ``limit`` seconds of host time,
-    raises :class:`Hang` in the thread that runs the board, which hits the greenlet that is spinning there.
+    """Looks from a thread of its own whether the core makes progress. If it does not for ``limit`` seconds of host
+    time, raises :class:`Hang` in the thread that runs the board, which hits the greenlet that is spinning there.
 
     It cannot interrupt a blocking host call such as ``time.sleep``, and keeps still under a debugger.
     """

@@ -1,7 +1,7 @@
 """Work queues: HPWORK, LPWORK and any further ones, with their worker tasks.
 
-Semantics are NuttX's (sched/wqueue): queueing an item that is still queued replaces it and sends it to the back; an item
-is available again as soon as it has been taken, while its callback runs; a delay of N ticks runs at tick now+N+1.
+Semantics are NuttX's (sched/wqueue): queueing an item that is still queued replaces it and sends it to the back; an
+item is available again as soon as it has been taken, while its callback runs; a delay of N ticks runs at tick now+N+1.
 A callback that blocks blocks its worker, with all that follows.
 """
 
@@ -24,25 +24,26 @@ LPWORK = 1
 
 _NETLOCK = 1  # WORK_NETLOCK
 _ITEM_IN_C = 0xFFFF
-_AGAIN = 0x10000
+MAX_DELAY = 1 << 61  # ticks; within what the core can add to any time
 
 Worker = Callable[[Any], None]
 
 _work_pass = lib.work_pass
+_work_queue = lib.work_queue
 
 
 class Work:
     """A work item (struct work_s). ``netlock``: its worker takes the network lock around the callback."""
 
-    __slots__ = ("_kernel", "calls", "name", "netlock", "number", "seq")
+    __slots__ = ("_kernel", "call", "name", "netlock", "number", "taken")
 
     def __init__(self, kernel: Kernel, name: str = "work", *, netlock: bool = False) -> None:
         self._kernel = kernel
         self.name = name
         self.netlock = netlock
         self.number = check(lib.work_new(kernel.board, _NETLOCK if netlock else 0), "work item")
-        self.seq = 0  # number of the last queueing
-        self.calls: dict[int, tuple[Worker, Any]] = {}  # what each asked for, until it is taken or replaced
+        self.call: Any = None  # (worker, arg) of the last queueing, until it is fetched or cancelled
+        self.taken: list[Any] = []  # the same of earlier ones: a worker has the item, but pays before it runs on
         kernel.works[self.number] = self
 
     @property
@@ -55,11 +56,23 @@ class Work:
         """work_timeleft(): ticks until it is due; negative when overdue."""
         return int(lib.work_timeleft(self._kernel.board, self.number))
 
-    def prepare(self, worker: Worker, arg: Any) -> int:
-        """For C code that will queue it: notes the callback and returns the number to queue it with."""
-        self.seq = (self.seq + 1) & 0x3FF
-        self.calls[self.seq] = (worker, arg)
-        return self.seq
+    def set_call(self, worker: Worker, arg: Any) -> None:
+        """Notes what is to be called once it has been queued, in place of what was noted for a queueing that is replaced."""
+        if self.call is not None and self.available:
+            self.taken.append(self.call)
+        self.call = (worker, arg)
+
+    def fetch_call(self) -> Any:
+        """For the worker that has taken the item: what it has to call."""
+        if self.taken:
+            return self.taken.pop(0)
+        call, self.call = self.call, None
+        return call
+
+    def drop_call(self) -> None:
+        """It is about to be cancelled."""
+        if not self.available:
+            self.call = None
 
     def free(self) -> int:
         """Gives the item back: 0, or -EBUSY while its callback runs."""
@@ -96,20 +109,18 @@ class WorkQueue:
             for thread in range(nthreads)
         ]
 
-    def queue(self, work: Work, worker: Worker | None, arg: Any = None, delay: int = 0, call: Any = lib.work_queue) -> int:
+    def queue(self, work: Work, worker: Worker | None, arg: Any = None, delay: int = 0, call: Any = _work_queue) -> int:
         """work_queue(): 0, or -EINVAL without a worker or with an impossible delay. Allowed in interrupt handlers."""
-        if worker is None:
+        if worker is None or not 0 <= delay <= MAX_DELAY:
             return -EINVAL
-        before = work.seq
-        work.seq = seq = (before + 1) & 0x3FF
-        work.calls[seq] = (worker, arg)
-        r: int = call(self._board, self.number, work.number, seq, delay)
+        if work.call is None:
+            work.call = (worker, arg)
+        else:
+            work.set_call(worker, arg)
+        r: int = call(self._board, self.number, work.number, delay)
         if r >= ACT_BASE:
             r = self._follow(r)
-        if r == 0:
-            return 0
-        del work.calls[before if r > 0 else seq]
-        return min(r, 0)
+        return 0 if r > 0 else r
 
     def queue_next(self, work: Work, worker: Worker | None, arg: Any = None, delay: int = 0) -> int:
         """work_queue_next(): ``delay`` ticks after it was last due. For use inside the callback."""
@@ -142,22 +153,13 @@ class WorkQueue:
         follow, works = kernel.clock.follow, kernel.works
 
         def worker(_sys: Any) -> None:
-            awake = 0
             while True:
-                r: int = _work_pass(board, number, thread, awake)
+                r: int = _work_pass(board, number, thread)
                 if r >= ACT_BASE:
                     r = follow(r)
-                awake = 0
-                if r == 0:
-                    awake = 1
-                elif r == _ITEM_IN_C:
-                    with kernel.net_lock:
-                        r = lib.work_run_c(board, number, thread)
-                        if r >= ACT_BASE:
-                            follow(r)
-                elif r > _AGAIN or 0 < r < _ITEM_IN_C:
-                    work = works[r & 0xFFFF]
-                    call, arg = work.calls.pop(r >> 16)
+                if 0 < r < _ITEM_IN_C:
+                    work = works[r]
+                    call, arg = work.fetch_call()
                     try:
                         if work.netlock:
                             with kernel.net_lock:
@@ -168,6 +170,11 @@ class WorkQueue:
                         raise
                     except Exception as error:
                         kernel.work_raised(self, work, error)
+                elif r == _ITEM_IN_C:
+                    with kernel.net_lock:
+                        r = lib.work_run_c(board, number, thread)
+                        if r >= ACT_BASE:
+                            follow(r)
                 elif r == -ESHUTDOWN:
                     return
 
@@ -176,12 +183,14 @@ class WorkQueue:
 
 def work_cancel(work: Work) -> int:
     """Takes an item out of its queue. 0 whether it was queued or not; a running callback goes on."""
+    work.drop_call()
     r = lib.work_cancel(work._kernel.board, work.number)
     return int(work._kernel.clock.follow(r)) if r >= ACT_BASE else int(r)
 
 
 def work_cancel_sync(work: Work) -> int:
     """The same, then waits, uninterruptibly, until a worker that runs it is done, unless the caller is that worker."""
+    work.drop_call()
     r = lib.work_cancel_sync(work._kernel.board, work.number)
     if r >= ACT_BASE:
         r = work._kernel.clock.follow(r)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from board.board import Board
+    from board.board import Board, NshReply
     from lab.artifacts import BoardRecord
     from lab.console import ConsolePort
     from lab.wire import WireSocket
@@ -64,9 +64,14 @@ def pytest_report_header(config: pytest.Config) -> str:
 def board(request: pytest.FixtureRequest) -> Iterator[Board]:
     """A booted board, alone on a bench; ``@pytest.mark.board(...)`` configures it."""
     from board import Board
+    from board.kconfig import ConfigError
     from lab.artifacts import BoardRecord
 
-    with Board(**_configuration(request.node)) as made:
+    try:
+        made = Board(**_configuration(request.node))
+    except ConfigError as error:
+        pytest.fail(str(error), pytrace=False)
+    with made:
         request.node.stash[_record] = BoardRecord(made)
         made.boot()
         yield made
@@ -93,8 +98,8 @@ def console(board: Board) -> Iterator[ConsolePort]:
 
 
 @pytest.fixture
-def nsh(board: Board) -> Callable[..., str]:
-    """``nsh("ps")`` runs one shell command on the board and returns what it printed."""
+def nsh(board: Board) -> Callable[..., NshReply]:
+    """``nsh("ps")`` runs one shell command on the board; returns what it printed, with its exit status."""
     return board.nsh
 
 

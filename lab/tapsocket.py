@@ -7,9 +7,8 @@ threads may send through it, too; what they send leaves as soon as the bench's t
 
 from __future__ import annotations
 
-import os
 import threading
-from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from scapy.automaton import ObjectPipe
@@ -20,7 +19,6 @@ from scapy.supersocket import SuperSocket
 from board.wire import NS, Arrival
 from kernel.core import lib
 from kernel.errors import BenchError
-from lab.livefd import LiveInput
 
 if TYPE_CHECKING:
     from board.eth import EthernetPort
@@ -49,11 +47,6 @@ class TapSocket(SuperSocket):
         self._reader = host.reader()
         self.ins: Any = ObjectPipe(host.name)
         self.outs: Any = None
-        self._outbox: deque[bytes] = deque()
-        self._inbox: LiveInput | None = None
-        if self._clock.live:
-            self._wake_read, self._wake_write = os.pipe()
-            self._inbox = LiveInput(self._clock, self._wake_read, self._send_waiting, name="a passive socket")
         self.closed = False
         lib.host_wait(self._clock.bench, host.number, self._reader.number, True)
         self._drain()
@@ -88,23 +81,18 @@ class TapSocket(SuperSocket):
         return Ether, arrival.data, arrival.time / NS
 
     def send(self, x: Any) -> int:
-        """Sends a packet or bytes; returns the length. On threads other than the bench's only if the bench is live."""
+        """Sends a packet or bytes; returns the length.
+
+        Raises BenchError on a thread other than the bench's, unless the bench is live: in lockstep nobody looks.
+        """
         frame = raw(x)
         if hasattr(x, "sent_time"):
             x.sent_time = self._clock.now_ns / NS
         if threading.get_ident() == self._clock.thread:
             self._host.send(frame)
-        elif self._inbox is None:
-            raise BenchError(f"{self.iface}: in lockstep only the thread that made the bench may send; use live=True")
         else:
-            self._outbox.append(frame)
-            os.write(self._wake_write, b"x")
+            self._clock.post(partial(self._host.send, frame))
         return len(frame)
-
-    def _send_waiting(self) -> None:
-        os.read(self._wake_read, 4096)
-        while self._outbox:
-            self._host.send(self._outbox.popleft())
 
     @staticmethod
     def select(sockets: list[Any], remain: float | None = None) -> list[Any]:
@@ -136,7 +124,3 @@ class TapSocket(SuperSocket):
         self._reader.close()
         if not self.closed:
             self.ins.send(None)
-        if self._inbox is not None:
-            self._inbox.close()
-            os.close(self._wake_read)
-            os.close(self._wake_write)

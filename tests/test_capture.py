@@ -118,14 +118,15 @@ def test_one_seed_gives_the_same_bytes_in_any_process(tmp_path: Path) -> None:
     results = []
     for hashseed in ("1", "2"):
         path = tmp_path / hashseed
-        environment = os.environ | {"PYTHONHASHSEED": hashseed}
+        modules = os.pathsep.join(path for path in sys.path if path)
+        environment = os.environ | {"PYTHONHASHSEED": hashseed, "PYTHONPATH": modules}
         text = subprocess.run(
             [sys.executable, "-c", RUN, str(path)],
             env=environment,
             capture_output=True,
             check=True,
             timeout=60,
-            cwd=Path(__file__).parent.parent,
+            cwd=tmp_path,
         )
         results.append((text.stdout, path.read_bytes()))
     assert results[0] == results[1]

@@ -21,7 +21,7 @@ UNSHARE = ["unshare", "-n"] if os.getuid() == 0 else ["unshare", "-rn"]
 
 
 def on_the_host(command: str, *tools: str) -> str:
-    """Runs ``command`` beside a live board at 10.0.1.2, echo on UDP port 7; returns its output. Skips with the reason."""
+    """Runs ``command`` beside a live board at 10.0.1.2, echo on UDP port 7; returns its output, or skips."""
     for tool in ("unshare", "ip", *tools):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed")

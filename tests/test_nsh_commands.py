@@ -192,7 +192,7 @@ def test_uname_shows_the_fields_that_are_asked_for_in_its_own_order() -> None:
 def test_dmesg_prints_the_log_if_there_is_one(board: Board) -> None:
     board.boot()
     board.kernel.syslog.log(3, "hot")
-    assert board.nsh("dmesg").endswith("[ERROR] hot\n")
+    assert board.nsh("dmesg").endswith("[ ERROR] hot\n")
     with Board(RAMLOG_SYSLOG=False) as other:
         assert other.nsh("dmesg") == "nsh: dmesg: open failed: 2\n"
 

@@ -271,7 +271,7 @@ def test_syslog_goes_to_the_console_unless_it_goes_to_memory() -> None:
         with Consoled(RAMLOG_SYSLOG=ramlog) as b:
             b.kernel.syslog.log(LOG_ERR, "something failed")
             b.settle()
-            assert (b"[ERROR] something failed\r\n" in b.heard) is not ramlog
+            assert (b"[ ERROR] something failed\r\n" in b.heard) is not ramlog
 
 
 def test_polling_costs_the_caller_the_time_on_the_line() -> None:

@@ -208,7 +208,7 @@ def test_fixed_number_of_write_buffers_is_a_limit() -> None:
 
 
 def test_closing_discards_what_was_not_sent() -> None:
-    with Stack(auto=False) as s:
+    with Stack(auto=False, NET_UDP_NOTIFIER=False) as s:
         sock = opened(s)
         s.run(lambda _: [sock.sendto(PAYLOAD[:1000], HOST) for _ in range(3)])
         s.run(lambda _: sock.close())

@@ -128,7 +128,7 @@ def test_no_function_an_unknown_queue_and_an_impossible_delay_are_refused(delay:
         assert rig.kernel.work_queue(LPWORK, a, None) == -22
         assert rig.kernel.work_queue(7, a, q.log) == -22
         assert q.queue(a, delay) == -22
-        assert a.available and a.calls == {}
+        assert a.available and a.call is None
 
 
 def test_inside_its_callback_an_item_is_available_and_queueing_it_runs_it_after_the_others() -> None:

@@ -28,7 +28,8 @@ class Command:
     """A command of the shell itself, which runs in the shell's task.
 
     ``run(shell, argv)`` returns OK or ERROR, or raises. ``usage``: its arguments as ``help`` shows them. ``least`` and
-    ``most``: how many arguments it takes, without its name; None: as many as a line may have.
+    ``most``: how many arguments it takes, without its name; None: as many as a line may have. ``option``: what has to
+    be configured for it to be there.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Command:
     usage: str = ""
     least: int = 0
     most: int | None = 0
+    option: str = ""
 
 
 class CommandError(Exception):

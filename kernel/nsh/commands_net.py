@@ -147,6 +147,6 @@ IFCONFIG_USAGE = (
     "[dr|gw|gateway <dr-address>] [netmask <net-mask>|prefixlen <len>] "
     "[dns <dns-address>] [hw <hw-mac>] [up|down]"
 )
-IFCONFIG = Command("ifconfig", ifconfig, IFCONFIG_USAGE, most=11)
-IFUP = Command("ifup", ifup, "<interface>", least=1, most=1)
-IFDOWN = Command("ifdown", ifdown, "<interface>", least=1, most=1)
+IFCONFIG = Command("ifconfig", ifconfig, IFCONFIG_USAGE, most=11, option="NET")
+IFUP = Command("ifup", ifup, "<interface>", least=1, most=1, option="NET")
+IFDOWN = Command("ifdown", ifdown, "<interface>", least=1, most=1, option="NET")

@@ -44,7 +44,8 @@ def make_shell(sys: Sys) -> Shell:
     """A shell in the task of ``sys``, with the applications that are configured."""
     options = sys.kernel.options
     apps = {app.name: app for app in (HELLO, PING, SH, UDPECHO) if not app.option or options.get(app.option)}
-    return Shell(sys, COMMANDS, apps)
+    commands = {name: c for name, c in COMMANDS.items() if not c.option or options.get(c.option)}
+    return Shell(sys, commands, apps)
 
 
 def sh_main(sys: Sys) -> int:
@@ -117,9 +118,7 @@ class Job:
 
 def run_command(kernel: Kernel, line: str) -> Job:
     """Starts a task ``sh -c <line>`` for the host, without console; its output is collected."""
-    options = kernel.options
-    stack = int(options["DEFAULT_TASK_STACKSIZE"])
-    task = kernel.tasks.create(sh_main, "sh", SH.priority, stack=stack, args=("-c", line), start=False)
+    task = kernel.tasks.create(sh_main, "sh", SH.priority, args=("-c", line), start=False)
     output = Output()
     task.stdin = task.stdout = output
     kernel.tasks.start(task)

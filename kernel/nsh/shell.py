@@ -131,10 +131,9 @@ class Shell:
 
     def _run_app(self, app: App, argv: list[str], background: bool) -> int:
         sys = self.sys
-        stack = app.stack or int(self.kernel.options["DEFAULT_TASK_STACKSIZE"])
         arguments = tuple(word.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for word in argv[1:])
         try:
-            task = sys.spawn(app.main, app.name, app.priority, arguments, stack)
+            task = sys.spawn(app.main, app.name, app.priority, arguments, app.stack)
         except OSError as error:
             return self._failed(argv[0], CallFailed("task_create", error.errno or 0))
         self.last_pid = task.pid

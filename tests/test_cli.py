@@ -1,0 +1,173 @@
+"""The command nutloop: what it prints and how it ends."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import serial
+from scapy.utils import PcapNgReader
+
+from lab.cli import FAILED, NO_START, OK, USAGE, main
+
+PATIENCE = 30.0  # host seconds; only a failing test waits so long
+
+Nutloop = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def nutloop(tmp_path: Path) -> Iterator[Nutloop]:
+    """Starts the command in a process of its own, away from the checkout."""
+    started = []
+
+    def start(*arguments: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lab.cli", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def line_of(process: subprocess.Popen[bytes]) -> str:
+    """Its next line of output."""
+    assert process.stdout is not None
+    assert select.select([process.stdout], [], [], PATIENCE)[0]
+    return process.stdout.readline().decode()
+
+
+def exit_code(*arguments: str) -> int:
+    try:
+        return main(arguments)
+    except SystemExit as end:
+        assert isinstance(end.code, int)
+        return end.code
+
+
+def test_the_demo_shows_a_board_at_work(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("demo") == OK
+    text = capsys.readouterr().out
+    assert "NuttShell (NSH)" in text and "nsh> ps" in text and "lpwork" in text
+    assert "> 10.0.1.2 echo-request 0" in text and "> 10.0.1.1 echo-reply 0" in text
+    assert text.count("hello, board") == 2
+    assert "yes; that hour took" in text
+    assert max(map(len, text.splitlines())) <= 140
+
+
+def test_the_demo_does_without_scapy(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [n for n in sys.modules if n.partition(".")[0] == "scapy" or n in ("lab.wire", "lab.wireview")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "scapy", None)
+    assert exit_code("demo") == OK
+    text = capsys.readouterr().out
+    assert "scapy is not installed" in text and "ICMP echo reply from 10.0.1.2" in text
+
+
+def test_boards_lists_the_profiles(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("boards") == OK
+    text = capsys.readouterr().out
+    assert [line.split()[0] for line in text.splitlines()[::2]] == ["sim", "smp4", "stm32f7"]
+    assert "4 CPUs" in text and "1024 IOBs of" in text
+
+
+@pytest.mark.parametrize("verb", ["demo", "run", "boards"])
+def test_help_has_two_examples_and_the_exit_codes(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(verb, "--help") == OK
+    examples = capsys.readouterr().out.partition("examples:\n")[2]
+    assert examples.partition("\n\n")[0].count("nutloop " + verb) == 2
+    assert "3 the board cannot start" in examples
+
+
+def test_version_names_what_it_works_with(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("--version") == OK
+    text = capsys.readouterr().out
+    assert text.startswith("nutloop ") and "scapy 2" in text and "pyserial 3" in text
+
+
+@pytest.mark.parametrize("arguments", [(), ("fly",), ("run", "--set", "X"), ("run", "--console", "tty"), ("demo", "x")])
+def test_a_wrong_usage_is_2(arguments: tuple[str, ...]) -> None:
+    assert exit_code(*arguments) == USAGE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("--set", "IOB_NBUFFER=4"), "did you mean IOB_NBUFFERS"),
+        (("--set", "IOB_NBUFFERS=4", "--set", "IOB_THROTTLE=9"), "IOB_THROTTLE"),
+        (("--profile", "stm32"), "give one of sim"),
+        (("--config", "/no/such/file"), "/no/such/file"),
+        (("--capture", "/no/such/dir/x.pcapng"), "/no/such/dir/x.pcapng"),
+        (("--tap", "an-interface-name-that-is-too-long"), "TAP an-interface-name-that-is-too-long"),
+    ],
+)
+def test_a_board_that_cannot_start_is_3_and_says_why(
+    arguments: tuple[str, ...], hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code("run", *arguments) == NO_START
+    captured = capsys.readouterr()
+    assert captured.err.startswith("nutloop: ") and hint in captured.err
+    assert captured.out == ""
+
+
+def test_a_core_that_is_not_built_is_3_and_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "kernel.core", raising=False)
+    monkeypatch.setitem(sys.modules, "kernel._core", None)
+    assert exit_code("demo") == NO_START
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "make core" in error
+
+
+def test_run_serves_a_script_on_its_standard_input(nutloop: Nutloop, tmp_path: Path) -> None:
+    path = tmp_path / "out.pcapng"
+    process = nutloop("run", "--set", "IOB_NBUFFERS=40", "--capture", str(path))
+    out, err = process.communicate(b"cat /proc/iobinfo\nping -c 1 -W 10 10.0.1.1\npoweroff\n", PATIENCE)
+    assert (process.returncode, err) == (OK, b"")
+    assert b"NuttShell" in out and b"        40" in out
+    assert len(PcapNgReader(str(path)).read_all()) >= 3
+
+
+def test_run_on_a_pty_talks_to_pyserial_and_ends_with_ctrl_c(nutloop: Nutloop) -> None:
+    process = nutloop("run", "--console", "pty")
+    line = line_of(process)
+    assert line.startswith("console on ") and "Ctrl-C" in line
+    with serial.Serial(line.split()[2].rstrip(";"), timeout=PATIENCE) as port:
+        port.write(b"\n")
+        assert port.read_until(b"nsh> ").endswith(b"nsh> ")
+        port.write(b"uname\n")
+        assert b"NuttX" in port.read_until(b"NuttX")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE) == OK
+
+
+def test_run_reports_what_went_wrong_and_fails_if_the_board_did(
+    nutloop: Nutloop, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from board import Board
+    from kernel.errors import Panic
+
+    def crash(board: Board, *_: object) -> bool:
+        board.kernel.report("the battery is low")
+        raise Panic("board crashed in a test")
+
+    monkeypatch.setattr(Board, "run_until", crash)
+    assert exit_code("run", "--console", "pty") == FAILED
+    error = capsys.readouterr().err
+    assert "report: [1.000000] the battery is low" in error
+    assert "the run failed: board crashed in a test" in error
