@@ -18,7 +18,6 @@ from drivers.ethernet import EthernetDriver
 from drivers.loopback import LoopbackDriver
 from drivers.serial import SerialDriver
 from kernel.core import COSTS
-from kernel.errors import BenchError
 from kernel.inet import inet_ntoa
 from kernel.kernel import Kernel
 from kernel.netdev import NetDevice
@@ -95,6 +94,7 @@ class Board:
         self.config = Config(profile, config=config, **overrides)
         self._own_bench = bench is None
         self.bench = bench if bench is not None else Bench(seed, live=live, watchdog=watchdog)
+        self.bench.clock.require_host(f"put {name} on its own bench")
         self.name = name
         self.number = len(self.bench.boards)
         self.hardware = hardware(self.config)
@@ -207,6 +207,8 @@ class Board:
         ``timeout``: virtual seconds.
         Raises TimeoutError, with what was printed so far, if it does not end in time.
         """
+        if not isinstance(command, str):
+            raise TypeError(f"nsh: a command is a str, not {command!r}")
         self.boot()
         job = run_command(self.kernel, command)
         if not self.bench.run_until(lambda: job.done, timeout):
@@ -231,14 +233,13 @@ class Board:
 
     def reset(self) -> None:
         """The reset button: the kernel starts anew, the hardware and who is attached to it stay. Time does not pass."""
-        if self.bench.clock.running:
-            raise BenchError(f"{self.name}: reset() is the host's; code on the board calls reboot")
+        self.bench.clock.require_host(f"reset {self.name}", "; code on the board calls reboot")
         self._restart()
 
     def _restart(self) -> None:
+        core = self.kernel.hand_over()
         self._log += self.kernel.reports
-        self.kernel.shut_down()
-        self.kernel = self._make_kernel(self.kernel.board)
+        self.kernel = self._make_kernel(core)
         self.eth0.mac_model.reset()
         self.uart.reset()
         self._bring_up()
@@ -253,6 +254,9 @@ class Board:
 
     def power_off(self) -> None:
         """Ends the kernel and frees the board; its cable and its serial line are dead from then on. Idempotent."""
+        if self.kernel.gone:
+            return
+        self.bench.clock.require_host(f"switch {self.name} off", "; code on the board calls poweroff")
         self.uart.power_off()
         self.eth0.mac_model.close()
         self.kernel.close()

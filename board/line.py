@@ -6,11 +6,18 @@ from typing import Any
 
 from kernel.core import check, lib
 
+FIRST_FREE, LAST = 6, 31  # 0 is the timer's
+
 
 class IrqLine:
-    """What a device drives. ``core``: the core's board; ``number``: 1..31, not one that a device of the board has."""
+    """What a device drives. ``core``: the core's board; ``number``: one that no device of the board has.
+
+    Raises ValueError for any other.
+    """
 
     def __init__(self, core: Any, number: int) -> None:
+        if not FIRST_FREE <= number <= LAST:
+            raise ValueError(f"interrupt line {number} is not free: take one of {FIRST_FREE} to {LAST}")
         self._core = core
         self.number = number
 

@@ -25,8 +25,6 @@ class Hardware:
     link_mbps: int
     rx_ring: int
     tx_ring: int
-    irq_frames: int
-    irq_usec: int
     uart_baud: int
     uart_fifo: int
 
@@ -45,8 +43,6 @@ def hardware(config: Config) -> Hardware:
         link_mbps=config.number("LINK_MBPS"),
         rx_ring=config.number("ETH_RX_RING"),
         tx_ring=config.number("ETH_TX_RING"),
-        irq_frames=config.number("ETH_IRQ_FRAMES"),
-        irq_usec=config.number("ETH_IRQ_USEC"),
         uart_baud=config.number("UART_BAUD"),
         uart_fifo=config.number("UART_FIFO"),
     )

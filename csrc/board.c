@@ -15,6 +15,7 @@ struct bench *bench_new(uint64_t seed, uint64_t livelock)
   if (n == NULL) return NULL;
   n->now = NSEC_PER_SEC;      /* above zero: a time of 0 means "none" to the tools that read our captures */
   n->livelock = livelock;
+  n->thread = pthread_self();
   n->chooser.seed = seed;
   n->chooser.bench = n;
   if (event_init(&n->heap, &n->deadline, EV_HOST, EVC_HOST, n) < 0 || wire_init(n) < 0)
@@ -26,6 +27,9 @@ struct bench *bench_new(uint64_t seed, uint64_t livelock)
   return n;
 }
 
+/* What is freed stays as an empty shell, in which every number is unknown, until Python drops its last reference: an
+ * object that outlives its board gets an error and no memory of somebody else. */
+
 void bench_free(struct bench *n)
 {
   wire_fini(n);
@@ -36,6 +40,11 @@ void bench_free(struct bench *n)
   table_fini(&n->slots);
   chooser_fini(&n->chooser);
   free(n->heap.slot);
+  *n = (struct bench){ .now = n->now };
+}
+
+void bench_drop(struct bench *n)
+{
   free(n);
 }
 
@@ -122,6 +131,7 @@ struct board *board_new(struct bench *n, int32_t ncpus, int64_t tick_ns, uint32_
   bool ok = id > 0 && id < NBOARDS_MAX && trace_init(&b->trace, trace_size) == 0;
   if (ok && board_init(b, n, ncpus, tick_ns) == 0) return b;
   board_free(b);
+  board_drop(b);
   return NULL;
 }
 
@@ -209,6 +219,11 @@ void board_free(struct board *b)
   board_fini(b);
   trace_fini(&b->trace);
   table_remove(&n->boards, (int32_t)b->id);
+  *b = (struct board){ .bench = n, .halted = true, .tick_ns = b->tick_ns };
+}
+
+void board_drop(struct board *b)
+{
   free(b);
 }
 
@@ -230,6 +245,7 @@ static int tcbs_grow(struct board *b)
 int32_t task_create(struct board *b, int32_t prio, uint32_t affinity, uint32_t flags)
 {
   if (prio < 1 || prio > 255) return -EINVAL;
+  if (b->ntasks == INT16_MAX) return -EAGAIN;      /* every process id is taken */
   if (2 * b->ntasks >= b->tcbs_cap && tcbs_grow(b) < 0) return -ENOMEM;
   struct tcb *t = tcb_new(b);
   if (t == NULL) return -ENOMEM;

@@ -98,6 +98,7 @@ struct bench
   int64_t           live_origin; /* host's monotonic ns at virtual time 0 */
   uint64_t          entries;  /* kernel entries since time last moved */
   uint64_t          livelock; /* limit of it */
+  pthread_t         thread;   /* that made it: tasks run on no other */
   uint64_t          progress; /* only ever grows; what the host watchdog looks at */
   int32_t           wdogs_live; /* running watchdogs that are not housekeeping, over all boards */
   struct cpu       *dirty_head, *dirty_tail;
@@ -148,9 +149,11 @@ struct board
 
 struct bench *bench_new(uint64_t seed, uint64_t livelock);
 void          bench_free(struct bench *n);
+void          bench_drop(struct bench *n);
 struct board *board_new(struct bench *n, int32_t ncpus, int64_t tick_ns, uint32_t trace_size);
 int32_t       board_reset(struct board *b, int32_t ncpus, int64_t tick_ns);
 void          board_free(struct board *b);
+void          board_drop(struct board *b);
 int64_t bench_next(struct bench *n);                  /* what happens next */
 int64_t bench_settle(struct board *b, int64_t result);/* a primitive has to pay, switch or fault before it answers */
 void    cpu_dirty(struct cpu *c);
@@ -163,12 +166,24 @@ static inline void bench_host_wake(struct bench *n)   /* something the host wait
   n->attn |= BENCH_WAKE;
 }
 
-/* The task whose code is running on this board, or NULL in the host, in hardware and in a handler. */
+static inline bool on_own_thread(const struct bench *n)
+{
+  return pthread_equal(pthread_self(), n->thread);
+}
+
+/* The task whose code is running on this board, or NULL in the host, in hardware, in a handler and on other threads. */
 
 static inline struct tcb *this_task(struct board *b)
 {
   struct cpu *c = b->bench->running;
-  return c && c->board == b && c->state != CPU_ISR ? c->current : NULL;
+  return c && c->board == b && c->state != CPU_ISR && on_own_thread(b->bench) ? c->current : NULL;
+}
+
+/* clock_systime_ticks(): whole ticks since boot. */
+
+static inline int64_t now_tick(const struct board *b)
+{
+  return (b->bench->now - b->boot) / b->tick_ns;
 }
 
 /* Something was done that takes time: remember it, it is paid when the primitive returns. */

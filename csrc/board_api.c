@@ -8,11 +8,6 @@ int64_t bench_now(const struct bench *n)
   return n->now;
 }
 
-int32_t bench_owner(const struct bench *n)
-{
-  return (int32_t)n->owner;
-}
-
 int32_t bench_value(const struct bench *n)
 {
   return n->value;
@@ -26,11 +21,6 @@ int64_t bench_progress(const struct bench *n)
 void bench_attend(struct bench *n, int32_t what)
 {
   n->attn |= (uint32_t)what;
-}
-
-int32_t bench_quiescent(const struct bench *n)
-{
-  return n->heap.live == 0 && n->wdogs_live == 0 && n->dirty_head == NULL;
 }
 
 void bench_set_one_frame(struct bench *n, int32_t on)
@@ -51,11 +41,6 @@ int32_t bench_chooser_set(struct bench *n, uint32_t site, uint32_t mode, const u
 void bench_chooser_ask(struct bench *n, uint32_t (*ask)(void *bench, uint32_t site, uint32_t name, uint32_t range))
 {
   n->chooser.ask = ask;
-}
-
-uint64_t bench_hash(uint64_t x)
-{
-  return mix64(x);
 }
 
 int32_t board_id(const struct board *b)
@@ -110,7 +95,7 @@ int32_t board_current_cpu(const struct board *b)
 
 int64_t board_ticks(const struct board *b)
 {
-  return (b->bench->now - b->boot) / b->tick_ns;
+  return now_tick(b);
 }
 
 int64_t board_uptime(const struct board *b)
@@ -135,14 +120,4 @@ uint32_t trace_read(const struct board *b, uint64_t from, uint8_t *out, uint32_t
   for (; from < t->head && k < max; from++, k++)
     memcpy(out + k * sizeof *t->ring, &t->ring[from & t->mask], sizeof *t->ring);
   return k;
-}
-
-void trace_enable(struct board *b, int32_t on)
-{
-  b->trace.on = on && b->trace.ring;
-}
-
-void trace_user(struct board *b, uint32_t object, int64_t arg)
-{
-  trace_put(b, TR_USER, object, arg);
 }

@@ -359,6 +359,7 @@ int64_t bench_settle(struct board *b, int64_t result)
 {
   struct bench *n = b->bench;
   struct cpu *c = n->running;
+  if (!on_own_thread(n)) return result;    /* another thread's call: the task that runs will see what it changed */
   c->current->result = (int32_t)result;
   cpu_dirty(c);
   if (n->entries >= n->livelock)

@@ -71,16 +71,6 @@ int32_t wdog_new(struct board *b, int32_t housekeeping)
   return id;
 }
 
-int32_t wdog_free(struct board *b, int32_t h)
-{
-  struct wdog *w = table_get(&b->pywdogs, h);
-  if (w == NULL) return -EINVAL;
-  wd_fini(b, w);
-  table_remove(&b->pywdogs, h);
-  free(w);
-  return 0;
-}
-
 int64_t wdog_start(struct board *b, int32_t h, int64_t delay)
 {
   struct wdog *w = table_get(&b->pywdogs, h);

@@ -127,6 +127,7 @@ int64_t netdev_take(struct board *b, int32_t index, uint8_t *out, uint32_t len)
 
 uint32_t net_txavail(struct board *b)
 {
+  if (b->net == NULL) return 0;
   uint32_t devs = b->net->txavail;
   b->net->txavail = 0;
   return devs;
@@ -151,6 +152,7 @@ int32_t net_statistics(struct board *b, int64_t *out, int32_t n)
 int32_t route_add(struct board *b, uint32_t target, uint32_t netmask, uint32_t router)
 {
   struct net_route *free = NULL;
+  if (b->net == NULL) return -ENODEV;
   if (router == INADDR_ANY) return -EINVAL;
   for (uint32_t i = NET_NROUTES; i-- > 0; )
     {
@@ -165,7 +167,7 @@ int32_t route_add(struct board *b, uint32_t target, uint32_t netmask, uint32_t r
 
 int32_t route_del(struct board *b, uint32_t target, uint32_t netmask)
 {
-  for (uint32_t i = 0; i < NET_NROUTES; i++)
+  for (uint32_t i = 0; b->net && i < NET_NROUTES; i++)
     {
       struct net_route *r = &b->net->route[i];
       if (r->router == INADDR_ANY || r->target != target || r->netmask != netmask) continue;
@@ -177,7 +179,7 @@ int32_t route_del(struct board *b, uint32_t target, uint32_t netmask)
 
 int32_t route_info(struct board *b, int32_t i, int64_t *out, int32_t n)
 {
-  if (i < 0 || (uint32_t)i >= NET_NROUTES || n < 3) return -EINVAL;
+  if (b->net == NULL || i < 0 || (uint32_t)i >= NET_NROUTES || n < 3) return -EINVAL;
   const struct net_route *r = &b->net->route[i];
   out[0] = r->target;
   out[1] = r->netmask;
@@ -213,7 +215,7 @@ int32_t arp_remove(struct board *b, int32_t index, uint32_t ipaddr)
 int32_t arp_info(struct board *b, int32_t i, int64_t *out, int32_t n)
 {
   struct net *net = b->net;
-  if (i < 0 || i >= net->cfg[NETCFG_ARPTAB_SIZE] || n < 5) return -EINVAL;
+  if (net == NULL || i < 0 || i >= net->cfg[NETCFG_ARPTAB_SIZE] || n < 5) return -EINVAL;
   const struct arp_entry *e = &net->arptab[i];
   uint8_t mac[NET_ETHALEN];
   struct netdev *dev = netdev_find(b, e->dev);
@@ -241,7 +243,7 @@ int32_t arp_begin(struct board *b, uint32_t dst)
 
 static struct arp_req *arp_req(struct board *b, int32_t req)
 {
-  struct arp_req *r = req > 0 && (uint32_t)req <= NET_ARP_NREQS ? &b->net->arpreq[req - 1] : NULL;
+  struct arp_req *r = b->net && req > 0 && (uint32_t)req <= NET_ARP_NREQS ? &b->net->arpreq[req - 1] : NULL;
   return r && r->refs ? r : NULL;
 }
 

@@ -33,7 +33,7 @@ bool netdev_isbroadcast(const struct netdev *dev, uint32_t addr)
 
 bool netdev_isours(struct board *b, uint32_t addr)
 {
-  for (uint32_t i = 0; i < b->net->ndevs; i++)
+  for (uint32_t i = 0; b->net && i < b->net->ndevs; i++)
     if (addr != INADDR_ANY && b->net->dev[i].ipaddr == addr) return true;
   return false;
 }
@@ -59,6 +59,7 @@ static uint32_t route_lookup(const struct net *net, uint32_t dst)
 struct netdev *netdev_foraddr(struct board *b, uint32_t dst)
 {
   struct net *net = b->net;
+  if (net == NULL) return NULL;
   uint32_t router = INADDR_ANY;
   if (dst != INADDR_BROADCAST && !IN_MULTICAST(dst))
     {

@@ -12,6 +12,7 @@
 
 int32_t sem_new(struct board *b, int32_t count)
 {
+  if (count < 0) return -EINVAL;
   struct sem *s = malloc(sizeof *s);
   if (s == NULL) return -ENOMEM;
   if (nxsem_init(b, s, count) < 0)
@@ -32,7 +33,7 @@ int32_t sem_free(struct board *b, int32_t h)
   return 0;
 }
 
-/* ticks < 0: for ever; 0: fails at once with -ETIMEDOUT. */
+/* ticks < 0: for ever; 0: fails at once with -ETIMEDOUT; -EINVAL if there are not so many. */
 
 int64_t nxsem_tickwait(struct board *b, int32_t h, int64_t ticks, int32_t interruptible)
 {
@@ -52,10 +53,14 @@ int64_t nxsem_tickwait(struct board *b, int32_t h, int64_t ticks, int32_t interr
       return answer(b, 0);
     }
   if (ticks == 0) return answer(b, -ETIMEDOUT);
+  if (ticks > 0)
+    {
+      int r = task_block_ticks(t, ticks, -ETIMEDOUT);
+      if (r < 0) return answer(b, r);
+    }
   s->count--;
   task_block(t, WAIT_SEM, s, &s->waiters);
   if (interruptible) t->flags |= TCB_INTERRUPTIBLE; else t->flags &= (uint8_t)~TCB_INTERRUPTIBLE;
-  if (ticks > 0) task_block_ticks(t, ticks, -ETIMEDOUT);
   return answer(b, 0);
 }
 

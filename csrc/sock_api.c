@@ -74,7 +74,7 @@ int32_t udp_list(struct board *b, int32_t *out, int32_t n)
 {
   struct net *net = b->net;
   int32_t k = 0;
-  for (struct udp_conn *c = net->udp_head; c && k < n; c = c->next) out[k++] = (int32_t)(c - net->udp);
+  for (struct udp_conn *c = net ? net->udp_head : NULL; c && k < n; c = c->next) out[k++] = (int32_t)(c - net->udp);
   return k;
 }
 
@@ -90,6 +90,7 @@ static struct icmp_conn *icmp_find(struct board *b, int32_t conn)
 int32_t icmp_socket(struct board *b)
 {
   struct net *net = b->net;
+  if (net == NULL) return -ENODEV;
   for (uint32_t i = 0; i < net->nicmp; i++)
     {
       struct icmp_conn *c = &net->icmp[i];

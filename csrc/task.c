@@ -115,7 +115,7 @@ void task_setprio(struct tcb *t, uint8_t prio)
 
 struct tcb *task_find(struct board *b, int32_t pid)
 {
-  if (pid < 0) return NULL;
+  if (pid < 0 || b->tcbs == NULL) return NULL;
   struct tcb *t = b->tcbs[(uint32_t)pid & (b->tcbs_cap - 1)];
   return t && t->pid == pid ? t : NULL;
 }

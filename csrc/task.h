@@ -17,8 +17,6 @@ enum task_flag
 {
   TCB_INTERRUPTIBLE = 1 << 0, /* the present wait ends with -EINTR when a signal comes */
   TCB_KILLED        = 1 << 1, /* resumes only to unwind */
-  TCB_SLICE         = 1 << 2, /* round robin */
-  TCB_BLOCK_HOOK    = 1 << 3, /* a work-queue engine wants to know when it blocks and runs again */
   TCB_SERVICE       = 1 << 4, /* serves others (workers, the shell): waiting for ever is its normal state */
 };
 

@@ -2,6 +2,8 @@
 
 #include "board.h"
 
+#define BURN_MAX (1000000 * NSEC_PER_SEC)   /* in ps well within 63 bits */
+
 /* Sleeping, burning, scheduling. */
 
 int64_t nxsched_ticksleep(struct board *b, int64_t ticks)
@@ -24,15 +26,19 @@ int64_t nxsched_ticksleep(struct board *b, int64_t ticks)
   return answer(b, r);
 }
 
-/* The caller computes for so long, and can be interrupted meanwhile. */
+/* The caller computes for so long, a million seconds at most, and can be interrupted meanwhile. What a handler burns adds up
+ * until it returns, so that has the same limit. */
 
 int64_t cpu_burn(struct board *b, int64_t ns)
 {
   struct cpu *c = b->bench->running;
-  if (ns < 0) return -EINVAL;
+  if (ns < 0 || ns > BURN_MAX) return -EINVAL;
   if (c == NULL || c->board != b) return -EPERM;
   if (c->state == CPU_ISR)
-    c->isr_owed += ns * PS_PER_NS;
+    {
+      if (c->isr_owed > (BURN_MAX - ns) * PS_PER_NS) return -EINVAL;
+      c->isr_owed += ns * PS_PER_NS;
+    }
   else
     {
       c->current->owed += ns * PS_PER_NS;

@@ -35,6 +35,7 @@ int udp_autobind(struct net *net, struct udp_conn *c)
 int32_t udp_socket(struct board *b)
 {
   struct net *net = b->net;
+  if (net == NULL) return -ENODEV;
   struct udp_conn *c = net->udp;
   while (c < net->udp + net->nudp && c->flags) c++;
   if (c == net->udp + net->nudp) return -ENOMEM;
@@ -172,7 +173,7 @@ int64_t udp_sendto_iob(struct board *b, int32_t conn, const uint8_t *data, uint3
 static struct udp_wrb *unfinished(struct board *b, int32_t wrb)
 {
   struct net *net = b->net;
-  struct udp_wrb *w = wrb >= 0 && (uint32_t)wrb < net->nwrb ? &net->wrb[wrb] : NULL;
+  struct udp_wrb *w = net && wrb >= 0 && (uint32_t)wrb < net->nwrb ? &net->wrb[wrb] : NULL;
   return w && w->iob && !w->queued ? w : NULL;
 }
 
@@ -191,7 +192,7 @@ int32_t udp_task_gone(struct board *b, int32_t pid)
 {
   struct net *net = b->net;
   int32_t n = 0;
-  for (uint32_t i = 0; i < net->nwrb; i++)
+  for (uint32_t i = 0; net && i < net->nwrb; i++)
     {
       struct udp_wrb *w = &net->wrb[i];
       if (w->iob == NULL || w->queued || w->pid != pid) continue;

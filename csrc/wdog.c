@@ -39,11 +39,6 @@ static void sift_down(struct wdog_heap *h, struct wdog *w, int32_t pos)
   place(h, w, pos);
 }
 
-static int64_t now_tick(const struct board *b)
-{
-  return (b->bench->now - b->boot) / b->tick_ns;
-}
-
 /* Tickless: the compare register always holds the next tick boundary at which something is due. */
 
 static void program(struct board *b)
@@ -91,16 +86,6 @@ int wd_init(struct board *b, struct wdog *w)
   h->owners++;
   *w = (struct wdog){ .pos = -1, .pyid = -1 };
   return 0;
-}
-
-void wd_fini(struct board *b, struct wdog *w)
-{
-  if (wd_active(w))
-    {
-      heap_remove(b, w);
-      program(b);
-    }
-  b->wdogs.owners--;
 }
 
 int wd_start_abstick(struct board *b, struct wdog *w, int64_t tick)

@@ -28,7 +28,6 @@ struct wdog_heap
 };
 
 int  wd_init(struct board *b, struct wdog *w);
-void wd_fini(struct board *b, struct wdog *w);
 int  wd_start(struct board *b, struct wdog *w, int64_t delay);     /* ticks */
 int  wd_start_abstick(struct board *b, struct wdog *w, int64_t tick);
 int  wd_cancel(struct board *b, struct wdog *w);                   /* -EINVAL if it was not running */

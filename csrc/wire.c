@@ -38,7 +38,7 @@ void port_close(struct port *p)
 
 struct port *port_find(struct bench *n, int32_t id)
 {
-  return table_get(&n->wire->ports, id);
+  return n->wire ? table_get(&n->wire->ports, id) : NULL;
 }
 
 int wire_init(struct bench *n)

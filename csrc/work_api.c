@@ -79,15 +79,6 @@ int64_t work_queue_next(struct board *b, int32_t qid, int32_t h, int64_t delay)
   return answer(b, work_queue_next_c(b, table_get(&b->wqs, qid), table_get(&b->works, h), WORK_PYTHON, 0, delay));
 }
 
-/* An item that is a C function of the board, by its number. */
-
-int64_t work_queue_native(struct board *b, int32_t qid, int32_t h, int32_t worker, uint32_t arg, int64_t delay)
-{
-  if (worker < 1 || worker >= WORK_NFUNCS || b->work_c[worker] == NULL) return -EINVAL;
-  charge(b, COST_WORK, 1);
-  return answer(b, work_queue_c(b, table_get(&b->wqs, qid), table_get(&b->works, h), (uint32_t)worker, arg, delay));
-}
-
 int64_t work_cancel(struct board *b, int32_t h)
 {
   return answer(b, work_cancel_c(b, table_get(&b->works, h)));
@@ -126,7 +117,7 @@ int32_t work_is_available(struct board *b, int32_t h)
 int64_t work_timeleft(struct board *b, int32_t h)
 {
   struct work *w = table_get(&b->works, h);
-  return w ? w->qtime - (b->bench->now - b->boot) / b->tick_ns : -EINVAL;
+  return w ? w->qtime - now_tick(b) : -EINVAL;
 }
 
 /* A queue: items queued, semaphore value, posts, passes, empty passes, items run, threads, then per thread the number

@@ -6,11 +6,6 @@
 
 enum { NOWHERE, EXPIRED, PENDING };
 
-static int64_t now_tick(const struct board *b)
-{
-  return (b->bench->now - b->boot) / b->tick_ns;
-}
-
 struct kwork_queue *kwork_queue_new(struct board *b, uint32_t nthreads)
 {
   struct kwork_queue *wq = calloc(1, sizeof *wq);

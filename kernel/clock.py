@@ -12,7 +12,8 @@ import signal
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -41,6 +42,7 @@ from kernel.core import (
     KILLED,
     check,
     lib,
+    make_bench,
 )
 from kernel.errors import BenchError, ContextError, Livelock, TaskExit
 from kernel.watchdog import HostWatchdog
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 
 NS = 1_000_000_000
 
+_LONGEST = 9.2e9  # seconds; what 63 bits of nanoseconds hold
 _AFTER_RUN = (ACT_RUN + 1) << ACT_SHIFT
 _PAYLOAD = ACT_BASE - 1
 _HANDLED = (ACT_IRQ, ACT_WDOG)
@@ -97,7 +100,7 @@ class Clock:
     """
 
     def __init__(self, seed: int, watchdog: float = 10.0, livelock: int = 1_000_000) -> None:
-        self.bench: Any = lib.bench_new(seed & (2**64 - 1), livelock)
+        self.bench: Any = make_bench(seed, livelock)
         self.host: greenlet = getcurrent()
         self.thread = threading.get_ident()
         self.switches: list[Callable[[int], int]] = [self.host.switch]  # by the core's slot numbers
@@ -111,6 +114,7 @@ class Clock:
         self.live = False
         self.on_input: dict[int, Callable[[], None]] = {}
         self._ended_ns = 0
+        self.on_wake: list[Callable[[], None]] = []  # looked at by those who wait beside the host's own call
         self._later: list[Callable[[], None]] = []
         self._posted: deque[Callable[[], None]] = deque()
         self._inbox: int | None = None
@@ -123,7 +127,15 @@ class Clock:
     @property
     def now_ns(self) -> int:
         """Virtual time, ns. A bench starts at one second; a closed one keeps the time of its end."""
-        return self._ended_ns if self.bench is None else int(lib.bench_now(self.bench))
+        return self._ended_ns if self.closed else int(lib.bench_now(self.bench))
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """What is looked for and not there is the core's bench, once it has been freed."""
+            if name == "bench":
+                raise BenchError("the bench is closed")
+            raise AttributeError(name)
 
     def follow(self, r: int) -> int:
         """Does what the core asks until the caller may go on; returns the caller's own result.
@@ -170,7 +182,7 @@ class Clock:
                 guest.wdog(value)
         except BaseException as error:  # a second Ctrl-C too: it must not hit the task on whose stack this runs
             panic = guest.crash(error, f"interrupt handler of line {value}" if kind == ACT_IRQ else "timer")
-            return self.give_up(panic if isinstance(error, Exception) else error)
+            return self.give_up(error if isinstance(error, KeyboardInterrupt) else panic)
         return int(lib.irq_return(guest.board))
 
     def _event(self, value: int) -> int:
@@ -189,7 +201,7 @@ class Clock:
             ready &= ready - 1
             try:
                 self.on_input[index]()
-            except Exception as error:
+            except BaseException as error:  # it must not hit the task on whose stack this runs
                 return self.give_up(error)
         return int(lib.bench_next(self.bench))
 
@@ -222,14 +234,7 @@ class Clock:
         it at once if there is no ``until``, else its clock jumps there. Raises what went wrong on a board, and
         KeyboardInterrupt.
         """
-        if threading.get_ident() != self.thread:
-            raise BenchError("the bench was made on another thread: boards run on the thread that made them")
-        if self.closed:
-            raise BenchError("the bench is closed")
-        if getcurrent() is not self.host:
-            raise ContextError("a task cannot make its own bench run: only the host can; in a task use sys.sleep()")
-        if self.running:
-            raise ContextError("time passes already: a handler, a model or a predicate cannot make its own bench run")
+        self.require_host("make its own bench run", "; in a task use sys.sleep()")
         if not self.powered:
             self._power_on()
         deadline = -1 if until is None else until
@@ -255,6 +260,27 @@ class Clock:
         finally:
             self.running = False
 
+    def require_thread(self) -> None:
+        """Raises BenchError on another thread than the bench's."""
+        if threading.get_ident() != self.thread:
+            raise BenchError("the bench was made on another thread: boards run on the thread that made them")
+
+    def require_host(self, what: str, hint: str = "") -> None:
+        """Raises BenchError unless the host itself, on the bench's thread and between two runs, is to do ``what``."""
+        self.require_thread()
+        if self.closed:
+            raise BenchError("the bench is closed")
+        if getcurrent() is not self.host:
+            raise ContextError(f"a task cannot {what}: only the host can{hint}")
+        if self.running:
+            raise ContextError(f"time passes already: a handler, a model or a predicate cannot {what}")
+
+    def until(self, seconds: float) -> int:
+        """The time (ns) so many seconds from now. Raises ValueError for what is no duration, or ends in 292 years."""
+        if not 0 <= seconds <= _LONGEST - self.now_ns / NS:
+            raise ValueError(f"{seconds} s is no time that can pass; give 0 or more, up to {_LONGEST:.0f}")
+        return self.now_ns + round(seconds * NS)
+
     def wake(self) -> None:
         """Ends the host's wait, if it waits for something to happen: called by models that something did."""
         lib.bench_attend(self.bench, BENCH_WAKE)
@@ -266,7 +292,7 @@ class Clock:
 
     def _do_later(self) -> None:
         calls, self._later = self._later, []
-        for call in calls:
+        for call in [*calls, *self.on_wake]:
             call()
 
     def post(self, call: Callable[[], None]) -> None:
@@ -317,10 +343,21 @@ class Clock:
             self._interrupted = False
             self._old_sigint(signum, frame)
 
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Around code of a board that runs although time does not pass: the watchdog and Ctrl-C treat it as ever."""
+        was, self.running = self.running, True
+        try:
+            yield
+        finally:
+            self.running = was
+
     def close(self) -> None:
         """Frees the bench; its guests have to be gone. Idempotent."""
         if self.closed:
             return
+        self.require_host("close its own bench")
+        self._ended_ns = self.now_ns
         self.closed = True
         if self._watchdog:
             self._watchdog.stop()
@@ -329,12 +366,13 @@ class Clock:
         for runner in self.runners:
             runner.greenlet.throw(GreenletExit)
         self.runners.clear()
-        self._ended_ns = self.now_ns
         lib.bench_free(self.bench)
-        self.bench = None
+        del self.bench
         if self._inbox is not None:
             os.close(self._inbox)
             self._inbox = None
+        if self._interrupted:
+            raise KeyboardInterrupt
 
     def __enter__(self) -> Clock:
         return self

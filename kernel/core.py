@@ -74,7 +74,6 @@ TRACE_KINDS = (
     "block",
     "irq.enter",
     "irq.exit",
-    "sem.wait",
     "sem.post",
     "lock",
     "unlock",
@@ -93,7 +92,6 @@ TRACE_KINDS = (
     "tx.done",
     "udp.in",
     "udp.drop",
-    "user",
 )
 
 Ask = Callable[[int, int, int], int]
@@ -150,6 +148,21 @@ def chooser_script(bench: Any, site: int, mode: int, script: list[int]) -> int:
 
 
 _NULL = ffi.NULL
+
+
+def make_bench(seed: int, livelock: int) -> Any:
+    """A new bench of the core. What lib.bench_free() leaves of it, an empty shell, is freed with the last reference."""
+    return ffi.gc(lib.bench_new(seed & (2**64 - 1), livelock), lib.bench_drop)
+
+
+def make_board(bench: Any, ncpus: int, tick_ns: int, trace: int) -> Any:
+    """A new board of the core, or NULL; the same with lib.board_free(). It keeps its bench."""
+
+    def drop(board: Any, bench: Any = bench) -> None:
+        lib.board_drop(board)
+
+    board = lib.board_new(bench, ncpus, tick_ns, trace)
+    return board if is_null(board) else ffi.gc(board, drop)
 
 
 def is_null(pointer: Any) -> bool:

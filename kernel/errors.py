@@ -5,6 +5,14 @@ from __future__ import annotations
 from greenlet import GreenletExit
 
 
+def describe(error: BaseException) -> str:
+    """repr(), also of an exception whose own raises."""
+    try:
+        return repr(error)
+    except Exception:
+        return f"{type(error).__name__}(...)"
+
+
 class BenchError(Exception):
     """Base of the errors that a call into a bench raises."""
 

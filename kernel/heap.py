@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from dataclasses import dataclass
-from errno import ENOMEM
+from errno import EINVAL, ENOMEM
 
 ALIGN = 8
 NODE = 8  # allocator's header in front of each block, bytes
@@ -39,7 +39,9 @@ class Heap:
         self._max_used = 0
 
     def malloc(self, size: int, what: str) -> int:
-        """Takes ``size`` bytes and returns their address. Raises OSError(ENOMEM) if no free block is large enough."""
+        """Takes ``size`` bytes and returns their address. Raises OSError (ENOMEM, EINVAL)."""
+        if size < 0:
+            raise OSError(EINVAL, f"{size} bytes for {what}: no block can be so small")
         need = -(-(size + NODE) // ALIGN) * ALIGN
         for i, (address, room) in enumerate(self._free):
             if room >= need:

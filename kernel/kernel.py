@@ -5,15 +5,17 @@ It boots in the order of NuttX's bring-up: memory, IOBs, workers, network; devic
 
 from __future__ import annotations
 
+import threading
 import traceback
 from collections.abc import Callable, Mapping
 from errno import EINVAL
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from kernel import core
 from kernel.clock import Clock
-from kernel.core import COSTS, KILLED, SITES, check, is_null, lib, numbers, pids
-from kernel.errors import BenchError, BoardClosed, ContextError, Hang, Panic
+from kernel.core import COSTS, KILLED, SITES, check, is_null, lib, make_board, numbers, pids
+from kernel.errors import BenchError, BoardClosed, ContextError, Hang, Panic, describe
 from kernel.heap import Heap
 from kernel.iob import IobPool
 from kernel.irq import Interrupts
@@ -29,9 +31,11 @@ from kernel.wqueue import HPWORK, LPWORK, Work, WorkQueue
 
 if TYPE_CHECKING:
     from kernel.console import Console
+    from kernel.socket import Socket
 
 Options = Mapping[str, Any]
 SIGINT, SIGKILL, SIGTERM = 2, 9, 15
+PATIENCE = 1000  # waits that tasks of a closed board may still try, before one that does not unwind is left behind
 
 __all__ = ["KILLED", "Kernel", "Options"]
 
@@ -62,7 +66,7 @@ class Kernel:
         self.tick_ns = int(options["USEC_PER_TICK"]) * 1000
         if board is not None:
             check(lib.board_reset(board, ncpus, self.tick_ns), f"reset of {name}")
-        self.board: Any = lib.board_new(clock.bench, ncpus, self.tick_ns, trace) if board is None else board
+        self.board: Any = make_board(clock.bench, ncpus, self.tick_ns, trace) if board is None else board
         if is_null(self.board):
             what = f"{ncpus} CPUs, tick of {self.tick_ns} ns, trace of {trace} events"
             raise BenchError(f"board {name} cannot be made: {what}")
@@ -76,6 +80,8 @@ class Kernel:
         self.reports: list[str] = []  # what went wrong on this board, for whoever looks at it afterwards
         self.panic: BenchError | None = None
         self.closed = False
+        self._refused = 0
+        self.sockets: WeakSet[Socket] = WeakSet()
         self.on_task_gone: list[Callable[[Task], None]] = []
         self._joiners: dict[int, Semaphore] = {}
         self.console: Console | None = None
@@ -168,16 +174,21 @@ class Kernel:
         """The board is dead from here on: nothing of it runs any more. Returns the error for the host."""
         text = "".join(traceback.format_exception(error))
         self.syslog.log(LOG_EMERG, f"PANIC in {where}\n{text}")
-        self.report(f"panic in {where}: {error!r}\n{text}", log=False)
+        self.report(f"panic in {where}: {describe(error)}\n{text}", log=False)
         lib.board_halt(self.board)
-        self.panic = Panic(f"{self.name} crashed in {where}: {error!r}")
+        self.panic = Panic(f"{self.name} crashed in {where}: {describe(error)}")
         self.panic.__cause__ = error
         return self.panic
 
     def cannot_wait(self, what: str) -> BaseException:
         """The error for a call that has to wait where that is impossible."""
         if self.closed:
+            self._refused += 1
+            if self._refused > PATIENCE:
+                self.clock.host.switch()  # for good: the host goes on closing the board without this task
             return BoardClosed()
+        if threading.get_ident() != self.clock.thread:
+            return ContextError(f"another thread cannot {what} on {self.name}: only a task can; use clock.post()")
         remedy = "only a task can wait; use a try-call, or queue work that does it"
         return ContextError(f"{self.where()} cannot {what}: {remedy}")
 
@@ -208,6 +219,8 @@ class Kernel:
             self.clock.follow(r)
         elif r == -1:
             raise self.cannot_wait("burn time")
+        else:
+            check(r, f"burn {ns} ns")
 
     def choose(self, site: int | str, name: int, n: int) -> int:
         """A free choice: 0..n-1, 0 being what the plain kernel would do."""
@@ -255,18 +268,22 @@ class Kernel:
     def task_raised(self, task: Task, error: BaseException) -> None:
         """A task dies of an exception: the log and the reports say so, the board goes on."""
         text = "".join(traceback.format_exception(error))
-        self.syslog.log(LOG_ERR, f"{task.name}[{task.pid}]: died of {type(error).__name__}: {error}\n{text}")
-        self.report(f"task {task.name} (pid {task.pid}) raised {error!r}\n{text}", log=False)
-        if isinstance(error, Hang):
+        self.syslog.log(LOG_ERR, f"{task.name}[{task.pid}]: died of {describe(error)}\n{text}")
+        self.report(f"task {task.name} (pid {task.pid}) raised {describe(error)}\n{text}", log=False)
+        if isinstance(error, Hang) and not self.closed:
             self.clock.give_up(spinning(task, error))
 
-    def work_raised(self, queue: WorkQueue, work: Work, error: Exception) -> None:
+    def work_raised(self, queue: WorkQueue, work: Work, error: BaseException) -> None:
         """A work item raised: its worker goes on, but what it left locked stays locked."""
         text = "".join(traceback.format_exception(error))
         held = self.held_by(lib.board_current(self.board))
         tail = f"; its worker still holds {', '.join(held)}" if held else ""
-        self.syslog.log(LOG_CRIT, f"{queue.name}: {work.name} raised {type(error).__name__}: {error}{tail}\n{text}")
-        self.report(f"work {work.name} on {queue.name} raised {error!r}{tail}\n{text}", log=False)
+        self.syslog.log(LOG_CRIT, f"{queue.name}: {work.name} raised {describe(error)}{tail}\n{text}")
+        self.report(f"work {work.name} on {queue.name} raised {describe(error)}{tail}\n{text}", log=False)
+        if isinstance(error, Hang):
+            where = "".join(traceback.format_exception(error)[-4:])
+            hang = f"work {work.name} on {queue.name} ran on without entering the kernel and was stopped:\n{where}"
+            self.clock.give_up(Hang(hang))
 
     def report(self, text: str, *, log: bool = True) -> None:
         """Notes something for whoever examines the board afterwards; also warns on the syslog, unless that knows."""
@@ -283,12 +300,34 @@ class Kernel:
         lib.board_halt(self.board)
         self.clock.follow(lib.bench_next(self.clock.bench))
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """What is looked for and not there is the core's board, once it was freed or has another kernel."""
+            if name == "board":
+                raise BenchError(f"{self.name} is closed, or was reset since: this belongs to a boot that is over")
+            raise AttributeError(name)
+
+    @property
+    def gone(self) -> bool:
+        """Whether the core's part is not its own any more: nothing can be asked about it."""
+        return "board" not in self.__dict__
+
+    def hand_over(self) -> Any:
+        """Ends this kernel and gives away the core's board, for the next one."""
+        self.shut_down()
+        board = self.board
+        del self.board
+        return board
+
     def shut_down(self) -> None:
-        """Unwinds the tasks; the core's board is left for another kernel, or for :meth:`close`. Idempotent."""
+        """Unwinds the tasks; the core's board is left for :meth:`hand_over` or :meth:`close`. Idempotent."""
         if self.closed:
             return
         self.closed = True
         lib.board_halt(self.board)
+        for socket in self.sockets:
+            socket.conn = -1
         stuck = self.tasks.close()
         if stuck:
             self.report(f"closed although {', '.join(stuck)} would not unwind")
@@ -296,7 +335,7 @@ class Kernel:
     def close(self) -> None:
         """Unwinds the tasks and frees the core's part. Idempotent."""
         self.shut_down()
-        if self.board is not None:
+        if not self.gone:
             self.clock.guests.pop(lib.board_id(self.board), None)
             lib.board_free(self.board)
-            self.board = None
+            del self.board

@@ -289,10 +289,6 @@ class Network:
             if driver is not None:
                 driver()
 
-    def device_for(self, addr: str) -> NetDevice | None:
-        """The device that leads to an address, None if there is none (netdev_findby_ripv4addr())."""
-        return self.devices.get(lib.netdev_findby_ripv4addr(self._board, inet_addr(addr)))
-
     @property
     def stats(self) -> NetStats:
         """Protocol counters now."""

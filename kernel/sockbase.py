@@ -24,8 +24,6 @@ from errno import (
 )
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from greenlet import GreenletExit
-
 from kernel.core import ACT_BASE, buffer, check, lib
 from kernel.errors import TaskExit
 from kernel.sync import Semaphore
@@ -98,6 +96,7 @@ class Socket:
         self.conn = conn
         """Number of the connection in the core; -1 when closed. IOB owners name it."""
         self.lock: Mutex | None = kernel.net.conn_lock(f"socket {conn}")
+        kernel.sockets.add(self)
         self._nonblock = False
         self._rcvtimeo: int | None = None  # ms
         self._sndtimeo: int | None = None
@@ -120,23 +119,13 @@ class Socket:
 
     # Locks
 
-    def _unlock_after(self, error: BaseException) -> None:
-        """Gives the locks back after an exception. A task killed in its sleep does not have them any more."""
-        if isinstance(error, GreenletExit):
-            mutex = self.lock or self._lock.mutex
-            if mutex.holder != lib.board_current(self._board):
-                return
-        self._lock.conn_dev_unlock(self, None)
-
     @contextmanager
     def _locked(self) -> Iterator[None]:
         self._lock.conn_dev_lock(self, None)
         try:
             yield
-        except BaseException as error:
-            self._unlock_after(error)
-            raise
-        self._lock.conn_dev_unlock(self, None)
+        finally:
+            self._lock.conn_dev_unlock(self, None)
 
     # Ends
 

@@ -10,7 +10,7 @@ from errno import EPERM
 from typing import TYPE_CHECKING
 
 from kernel.core import ACT_BASE, check, lib
-from kernel.errors import ContextError
+from kernel.errors import ContextError, TaskExit
 
 if TYPE_CHECKING:
     from kernel.kernel import Kernel
@@ -67,10 +67,14 @@ class Semaphore:
     def destroy(self) -> None:
         """Frees it. Whoever still waits gets -ECANCELED."""
         lib.sem_free(self._board, self.number)
+        self.number = 0  # another one's soon
 
 
 class Mutex:
-    """A recursive mutex (nxrmutex). Waiting for it cannot be interrupted."""
+    """A recursive mutex (nxrmutex). Waiting for it cannot be interrupted.
+
+    A task that is killed in one of these calls unwinds as if it had not made it, holding what it held before.
+    """
 
     __slots__ = ("_board", "_follow", "_kernel", "name", "number")
 
@@ -86,7 +90,12 @@ class Mutex:
         """Takes it, one level deeper if the caller holds it already. Raises ContextError where nobody can wait."""
         r: int = _mutex_lock(self._board, self.number)
         if r >= ACT_BASE:
-            r = self._follow(r)
+            try:
+                r = self._follow(r)
+            except TaskExit:
+                if self.holder == lib.board_current(self._board):
+                    self.unlock()  # it was handed over before it could run; nobody else would give it back
+                raise
         if r == -EPERM:
             raise self._kernel.cannot_wait(f"take {self.name}")
         return r
@@ -115,14 +124,28 @@ class Mutex:
 
     def breaklock(self) -> int:
         """Gives back all levels; returns how many, 0 if the caller holds none."""
+        count = self.depth
         r: int = lib.nxrmutex_breaklock(self._board, self.number)
-        return self._follow(r) if r >= ACT_BASE else r
+        if r >= ACT_BASE:
+            try:
+                r = self._follow(r)
+            except TaskExit:
+                self.restorelock(count)
+                raise
+        return r
 
     def restorelock(self, count: int) -> None:
         """Takes it again, ``count`` levels deep; nothing for 0."""
-        if count:
-            self.lock()
-            lib.nxrmutex_set_count(self._board, self.number, count)
+        if not count:
+            return
+        end: TaskExit | None = None
+        while lib.nxrmutex_set_count(self._board, self.number, count) < 0:  # not the holder yet
+            try:
+                self.lock()
+            except TaskExit as killed:  # it unwinds with the lock, which the code that it unwinds through gives back
+                end = killed
+        if end is not None:
+            raise end
 
     @property
     def holder(self) -> int:

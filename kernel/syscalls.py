@@ -7,6 +7,7 @@ errno numbers, which are Linux's.
 from __future__ import annotations
 
 from collections.abc import Callable
+from errno import EINVAL
 from typing import TYPE_CHECKING, Any
 
 from kernel.core import ACT_BASE, SITES, check, lib
@@ -55,18 +56,25 @@ class Sys:
 
     def sleep(self, seconds: float) -> None:
         """Sleeps at least that long: until tick now+N+1. Raises InterruptedError when a signal came."""
-        self._ticksleep(-(-round(seconds * NS) // self.kernel.tick_ns))
+        self._ticksleep(-(-self._ns(seconds, NS) // self.kernel.tick_ns))
 
     def usleep(self, usec: int) -> None:
         """The same in microseconds."""
-        self._ticksleep(-(-usec * 1000 // self.kernel.tick_ns))
+        self._ticksleep(-(-self._ns(usec, 1000) // self.kernel.tick_ns))
+
+    @staticmethod
+    def _ns(time: float, unit: int) -> int:
+        """A duration in ns. Raises OSError (EINVAL) for what is none."""
+        if not 0 <= time * unit < 1 << 62:
+            raise OSError(EINVAL, f"{time} is no time that can pass")
+        return round(time * unit)
 
     def _ticksleep(self, ticks: int) -> None:
         check(self.kernel.ticksleep(ticks), "sleep")
 
     def burn(self, usec: float) -> None:
-        """up_udelay(): computes for so long. Interrupts and more important tasks cut in."""
-        self.kernel.burn(round(usec * 1000))
+        """up_udelay(): computes for so long, a million seconds at most. Interrupts and more important tasks cut in."""
+        self.kernel.burn(self._ns(usec, 1000))
 
     def choose(self, name: int, n: int) -> int:
         """A free choice of the program's own, 0..n-1, 0 by default: exploration and replay decide it."""
@@ -121,6 +129,11 @@ class Sys:
         r = lib.sched_rotate(self.kernel.board, lib.board_current_cpu(self.kernel.board))
         if r >= ACT_BASE:
             self.kernel.clock.follow(r)
+
+    def sched_setpriority(self, pid: int, priority: int) -> None:
+        """sched_setparam(): a task's own priority, 1..255, from now on. Raises OSError (ESRCH, EINVAL)."""
+        r = lib.sched_setpriority(self.kernel.board, pid, priority)
+        check(self.kernel.clock.follow(r) if r >= ACT_BASE else r, f"priority {priority} for pid {pid}")
 
     def sched_lock(self) -> None:
         """No other task runs on this CPU until sched_unlock(), unless this one waits. Nests up to 127."""

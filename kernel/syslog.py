@@ -43,7 +43,7 @@ class Syslog:
         """As drivers/syslog/vsyslog.c begins a line."""
         us = self._now() // 1000
         stamp = f"[{us // 1_000_000:5d}.{us % 1_000_000:06d}] " if self._timestamp else ""
-        return stamp + (f"[{LEVELS[level]:>6}] " if self._priority else "")
+        return stamp + (f"[{LEVELS[level & 7]:>6}] " if self._priority else "")
 
     def text(self) -> str:
         """The log, oldest line first."""

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from greenlet import GreenletExit, greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 
 from kernel.core import ACT_BASE, KILLED, check, lib
 from kernel.errors import Hang, TaskExit
@@ -65,15 +65,15 @@ class Task:
         if isinstance(result, int):
             self.status = result
 
-    def run(self, code: Callable[..., Any], *args: Any) -> Any:
+    def run(self, code: Entry, arg: Any) -> Any:
         """Calls code of the task's, whose end, however it comes about, must hit this task and no other."""
         try:
-            return code(*args)
+            return code(arg)  # a plain call: what it puts on the C stack is copied at every switch
         except TaskExit as end:
             self.status = end.args[0] if end.args and isinstance(end.args[0], int) else 1  # 1: it was killed
-        except GreenletExit:
-            raise
         except BaseException as error:
+            if isinstance(error, GreenletExit) and self.kernel.closed:
+                raise
             self.error = error
             self.status = 1
             self.kernel.task_raised(self, error)
@@ -87,15 +87,21 @@ class Task:
 
 
 class Runner:
-    """A greenlet that runs one task after the other."""
+    """A greenlet that runs one task after the other.
+
+    It is started at once, and waits: a greenlet begins at the depth of recursion of whoever starts it, and tasks that
+    start the next one each would pile up.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.task: Task | None = None
         self.greenlet = greenlet(self._loop, parent=clock.host)
+        self.greenlet.switch(getcurrent())
 
-    def _loop(self, value: int) -> None:
+    def _loop(self, maker: greenlet) -> None:
         clock = self._clock
+        value: int = maker.switch()
         while True:
             task = self.task
             if task is None:
@@ -140,6 +146,7 @@ class Tasks:
         Raises OSError (ENOMEM, EINVAL).
         """
         kernel, clock = self._kernel, self._clock
+        clock.require_thread()
         stack = stack or int(kernel.options["DEFAULT_TASK_STACKSIZE"])
         task = Task(kernel, entry, name, priority, kind=kind, stack=stack, args=args)
         task.stack_addr = kernel.heap.malloc(stack, f"stack of {name}")
@@ -170,7 +177,7 @@ class Tasks:
     def exited(self, task: Task) -> int:
         """Ends the running task; returns what the core answers, which is always somebody else's turn."""
         for cleanup in reversed(task.at_exit):
-            task.run(cleanup)
+            task.run(lambda call: call(), cleanup)
         held = self._kernel.held_by(task.pid)
         if held:
             self._kernel.report(f"task {task.name} (pid {task.pid}) ended holding {', '.join(held)}")
@@ -197,8 +204,9 @@ class Tasks:
         stuck = []
         for task in list(self.by_pid.values()):
             g = task.greenlet
-            if g is not None and g.gr_frame is not None:
-                g.throw(GreenletExit)
+            if g is not None and not g.dead:
+                with self._clock.watched():
+                    g.throw(GreenletExit)
                 if not g.dead:
                     stuck.append(task.name)
             task.alive = False

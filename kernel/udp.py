@@ -167,12 +167,9 @@ class UdpSocket(Socket, kind=SOCK_DGRAM, proto=IPPROTO_UDP, option="NET_UDP"):
                 self._grow(bufsize)
             n = self._receive(bufsize, flags)
             source = self._from
-            got = bytes(self._view[:n]), (inet_ntoa(source[0]), source[1])
-        except BaseException as error:
-            self._unlock_after(error)
-            raise
-        lock.conn_dev_unlock(self, None)
-        return got
+            return bytes(self._view[:n]), (inet_ntoa(source[0]), source[1])
+        finally:
+            lock.conn_dev_unlock(self, None)
 
     # Sending
 
@@ -202,10 +199,8 @@ class UdpSocket(Socket, kind=SOCK_DGRAM, proto=IPPROTO_UDP, option="NET_UDP"):
             if r >= ACT_BASE:
                 r = self._follow(r)
             self._kernel.net.txavail()
-        except BaseException as error:
-            self._unlock_after(error)
-            raise
-        lock.conn_dev_unlock(self, None)
+        finally:
+            lock.conn_dev_unlock(self, None)
         if r < 0 or not self._buffered:
             return self._send_waiting(r, data, flags, ip, port)
         return int(r)

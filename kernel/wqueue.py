@@ -62,13 +62,6 @@ class Work:
             self.taken.append(self.call)
         self.call = (worker, arg)
 
-    def fetch_call(self) -> Any:
-        """For the worker that has taken the item: what it has to call."""
-        if self.taken:
-            return self.taken.pop(0)
-        call, self.call = self.call, None
-        return call
-
     def drop_call(self) -> None:
         """It is about to be cancelled."""
         if not self.available:
@@ -79,6 +72,7 @@ class Work:
         r = int(lib.work_free(self._kernel.board, self.number))
         if r == 0:
             self._kernel.works.pop(self.number, None)
+            self.number = 0  # another item's one day
         return r
 
 
@@ -111,7 +105,7 @@ class WorkQueue:
 
     def queue(self, work: Work, worker: Worker | None, arg: Any = None, delay: int = 0, call: Any = _work_queue) -> int:
         """work_queue(): 0, or -EINVAL without a worker or with an impossible delay. Allowed in interrupt handlers."""
-        if worker is None or not 0 <= delay <= MAX_DELAY:
+        if worker is None or (delay and not 0 < delay <= MAX_DELAY):
             return -EINVAL
         if work.call is None:
             work.call = (worker, arg)
@@ -159,16 +153,20 @@ class WorkQueue:
                     r = follow(r)
                 if 0 < r < _ITEM_IN_C:
                     work = works[r]
-                    call, arg = work.fetch_call()
+                    if work.taken:
+                        call, arg = work.taken.pop(0)
+                    else:
+                        call, arg = work.call
+                        work.call = None
                     try:
                         if work.netlock:
                             with kernel.net_lock:
                                 call(arg)
                         else:
                             call(arg)
-                    except GreenletExit:
-                        raise
-                    except Exception as error:
+                    except BaseException as error:
+                        if isinstance(error, GreenletExit) and kernel.closed:
+                            raise
                         kernel.work_raised(self, work, error)
                 elif r == _ITEM_IN_C:
                     with kernel.net_lock:

@@ -30,6 +30,8 @@ class BoardRecord:
         self._frames = io.BytesIO()
         host = board.eth0.host
         self._capture = PortCapture(host, self._frames, name=host.name, mac=host.mac) if host is not None else None
+        if self._capture is not None:
+            board.bench.on_close.append(self._capture.close)
 
     def sections(self) -> list[tuple[str, str]]:
         """Titles and texts for a failure report."""
@@ -45,18 +47,18 @@ class BoardRecord:
         board = self.board
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+        (folder.parent / ".gitignore").write_text("*\n", encoding="utf-8")  # nothing in there is for a repository
         texts = {
             "console.txt": board.uart.log.text(sent=True),
             "state.txt": state_text(board),
             "reports.txt": "".join(f"{report}\n" for report in board.reports),
-            "trace.jsonl": trace_lines(board.kernel) if board.kernel.board is not None else "",
+            "trace.jsonl": trace_lines(board.kernel) if not board.kernel.gone else "",
             "repro.txt": f"{repro}\n",
         }
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")
         if self._capture is not None:
-            if not board.bench.clock.closed:
-                self._capture.close()
+            self._capture.close()
             (folder / "wire.pcapng").write_bytes(self._frames.getvalue())
 
 

@@ -31,8 +31,8 @@ class ScapyCall(NamedTuple):
 
     @property
     def sending(self) -> bool:
-        """Whether it still does."""
-        return self.threaded and not self.handler._send_done
+        """Whether packets of this call are still to come."""
+        return self.handler is not None and not self.handler._send_done
 
     @property
     def stopped(self) -> bool:

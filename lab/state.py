@@ -26,7 +26,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 def state_text(board: Board) -> str:
     """Tasks, IOBs, work queues and interface counters of a board, now. Says so if the board is closed."""
     kernel = board.kernel
-    if kernel.board is None:
+    if kernel.gone:
         return f"{board.name}: the board is closed\n"
     parts = [f"{board.name} at {board.now:.9f} s", tasks_text(kernel), locks_text(kernel), iobs_text(kernel)]
     parts += [queues_text(kernel), counters_text(board)]

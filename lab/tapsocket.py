@@ -49,6 +49,7 @@ class TapSocket(SuperSocket):
         self.outs: Any = None
         self.closed = False
         lib.host_wait(self._clock.bench, host.number, self._reader.number, True)
+        self._clock.on_wake.append(self._drain)
         self._drain()
         bench.on_close.append(self._release)
 
@@ -68,7 +69,6 @@ class TapSocket(SuperSocket):
             else:
                 self._put += 1
                 self.ins.send(arrival)
-        self._clock._later.append(self._drain)
 
     # What scapy calls
 
@@ -121,6 +121,7 @@ class TapSocket(SuperSocket):
         """
         if self._reader.closed:
             return
+        self._clock.on_wake.remove(self._drain)
         self._reader.close()
         if not self.closed:
             self.ins.send(None)

@@ -118,6 +118,21 @@ def test_a_timed_wait_of_25_ms_wakes_four_ticks_later() -> None:
         assert rig.log == [(4 * TICK, -110)]
 
 
+def test_a_signal_leaves_the_uninterruptible_timed_wait_alone() -> None:
+    with Rig() as rig:
+        lock, sem = rig.kernel.net_lock, rig.sys.semaphore(0)
+
+        def app(_sys: Any) -> None:
+            with lock:
+                rig.note(lock.sem_timedwait_uninterruptible(sem, 25))
+
+        task = rig.spawn(app)
+        rig.run(TICK)
+        rig.kernel.kill(task.pid, SIGUSR1)
+        rig.run()
+        assert rig.log == [(4 * TICK, -110)]
+
+
 def test_the_wait_shows_that_the_state_may_have_changed() -> None:
     with Rig() as rig:
         lock, sem = rig.kernel.net_lock, rig.sys.semaphore(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stack import BOARD_IP, BOARD_MAC, EVERYBODY, HOST_MAC, Stack, arp, checksum, ether, icmp, ip, udp
 
-from kernel.core import trace_records
+from kernel.core import TRACE_KINDS, trace_records
 
 PAYLOAD = bytes(range(256)) * 6
 ECHO_REQUEST, ECHO_REPLY, UNREACHABLE, TIME_EXCEEDED = 8, 0, 3, 11
@@ -172,8 +173,7 @@ def test_drop_is_in_the_trace_with_its_reason() -> None:
     with Stack() as s:
         s.input(ether(icmp(ECHO_REQUEST, bad=1)))
         records = trace_records(s.board, 0)
-        kinds = [int.from_bytes(records[i + 8 : i + 10], "little") for i in range(0, len(records), 24)]
-        reasons = [int.from_bytes(records[24 * i + 16 : 24 * i + 24], "little") for i, k in enumerate(kinds) if k == 23]
+        reasons = [arg for _, kind, *_, arg in struct.iter_unpack("=qHHIq", records) if TRACE_KINDS[kind] == "rx.drop"]
         assert reasons == [5]  # DROP_CHECKSUM
 
 

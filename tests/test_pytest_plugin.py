@@ -62,6 +62,10 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
     return run_file
 
 
+def folders(artifacts: Path) -> list[Path]:
+    return [path for path in artifacts.iterdir() if path.is_dir()]
+
+
 def test_the_fixtures_are_a_board_its_wire_its_console_and_its_shell(run: Run, pytester: pytest.Pytester) -> None:
     result = run(
         HEAD
@@ -131,7 +135,7 @@ def test_a_failure_shows_console_state_and_reports(run: Run, pytester: pytest.Py
 
 def test_a_failure_leaves_files_and_the_command_that_repeats_it(run: Run, pytester: pytest.Pytester) -> None:
     result = run(FAILING, "--nutloop-artifacts=kept", "--nutloop-seed=5")
-    [folder] = (pytester.path / "kept").iterdir()
+    [folder] = folders(pytester.path / "kept")
     assert {path.name for path in folder.iterdir()} == FILES
     assert "typed here" in (folder / "console.txt").read_text()
     assert "on purpose" in (folder / "reports.txt").read_text()
@@ -152,16 +156,26 @@ def test_a_failure_leaves_files_and_the_command_that_repeats_it(run: Run, pytest
     assert ((folder / "trace.jsonl").read_bytes(), (folder / "wire.pcapng").read_bytes()) == before
 
 
+def test_a_test_that_has_closed_its_board_leaves_files_all_the_same(run: Run, pytester: pytest.Pytester) -> None:
+    text = HEAD + "def test_it(board, wire):\n    ping(board, wire)\n    board.close()\n    assert 0\n"
+    result = run(text)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*the board is closed"])
+    [folder] = folders(pytester.path / "nutloop-artifacts")
+    assert (folder / "wire.pcapng").stat().st_size > 300
+
+
 def test_keep_leaves_files_of_tests_that_pass(run: Run, pytester: pytest.Pytester) -> None:
     run("def test_good(board):\n    board.run(1)\n", "--nutloop-keep").assert_outcomes(passed=1)
-    [folder] = (pytester.path / "nutloop-artifacts").iterdir()
+    [folder] = folders(pytester.path / "nutloop-artifacts")
+    assert (folder.parent / ".gitignore").read_text() == "*\n"
     assert {path.name for path in folder.iterdir()} == FILES
 
 
 def test_workers_of_xdist_do_not_get_in_each_others_way(run: Run, pytester: pytest.Pytester) -> None:
     text = "import pytest\n@pytest.mark.parametrize('n', range(6))\ndef test_n(board, n):\n    assert n % 2 == 0\n"
     run(text, "-n", "2").assert_outcomes(passed=3, failed=3)
-    names = sorted(path.name.partition("@")[0] for path in (pytester.path / "nutloop-artifacts").iterdir())
+    names = sorted(path.name.partition("@")[0] for path in folders(pytester.path / "nutloop-artifacts"))
     assert [name[-1] for name in names] == ["1", "3", "5"]
 
 

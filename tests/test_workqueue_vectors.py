@@ -323,3 +323,29 @@ def test_an_item_cannot_be_freed_while_its_callback_runs() -> None:
         q.queue(a, 0, call=lambda _arg: answers.append(a.free()))
         rig.run()
         assert (answers, a.free()) == ([-16], 0)
+
+
+def test_an_item_queued_again_while_its_worker_still_pays_runs_both_functions() -> None:
+    with _booted(costs={"WORK": 100_000}) as rig:
+        q = Queue(rig)
+        a = q.item("A")
+        start = rig.now
+        rig.line(5, lambda _irq, _arg: q.queue(a, 0, "second"))
+        rig.pulse_at(start + 50_000, 5)
+        q.queue(a, 0, "first")
+        rig.run()
+        assert [word for word, _ in q.ran] == ["first", "second"]
+        assert a.call is None and a.taken == []
+
+
+def test_items_in_c_run_without_waking_python_and_in_their_order() -> None:
+    from kernel.core import lib
+
+    with _booted() as rig:
+        q = Queue(rig)
+        items = [q.item(str(i)).number for i in range(64)]
+        assert lib.core_bench_queue(rig.kernel.board, rig.kernel.queues[LPWORK].number, items[0], 64) == 0
+        q.queue(q.item("after"))
+        rig.run()
+        assert [event.object for event in rig.trace("work.start")] == [*items, items[-1] + 1]
+        assert q.ran == [("after", 0)]

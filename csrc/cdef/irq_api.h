@@ -1,5 +1,4 @@
 int32_t wdog_new(struct board *b, int32_t housekeeping);
-int32_t wdog_free(struct board *b, int32_t h);
 int64_t wdog_start(struct board *b, int32_t h, int64_t delay);
 int64_t wdog_start_next(struct board *b, int32_t h, int64_t delay);
 int64_t wdog_cancel(struct board *b, int32_t h);

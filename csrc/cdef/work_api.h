@@ -4,7 +4,6 @@ int32_t work_new(struct board *b, int32_t flags);
 int32_t work_free(struct board *b, int32_t h);
 int64_t work_queue(struct board *b, int32_t qid, int32_t h, int64_t delay);
 int64_t work_queue_next(struct board *b, int32_t qid, int32_t h, int64_t delay);
-int64_t work_queue_native(struct board *b, int32_t qid, int32_t h, int32_t worker, uint32_t arg, int64_t delay);
 int64_t work_cancel(struct board *b, int32_t h);
 int64_t work_cancel_sync(struct board *b, int32_t h);
 int32_t work_is_available(struct board *b, int32_t h);
