@@ -94,7 +94,6 @@ def bench_burst(board: Board) -> None:
         statistics.median(rates),
         "kpps",
         floor=400,
-        nuttx=0.1,
         cpu_us_each=round(spent, 2),
         lost=max(0, sent - taken(board) + first),
     )

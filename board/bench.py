@@ -56,7 +56,7 @@ class Bench:
 
     def boot(self) -> None:
         """Lets time pass until every board has brought its network up. Raises BenchError if one never does."""
-        waiting = [board for board in self.boards if not board.kernel.booted]
+        waiting = [board for board in self.boards if not board.kernel.booted and not board.kernel.closed]
         if not waiting or self.run_until(lambda: all(board.kernel.booted for board in waiting), BOOT_LIMIT):
             return
         for board in waiting:
@@ -153,7 +153,7 @@ class Bench:
             call()
         self.on_close.clear()
         for board in reversed(self.boards):
-            board.power_off()
+            board.remove()
         self.boards.clear()
         self.clock.close()
 

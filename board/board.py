@@ -18,6 +18,7 @@ from drivers.ethernet import EthernetDriver
 from drivers.loopback import LoopbackDriver
 from drivers.serial import SerialDriver
 from kernel.core import COSTS
+from kernel.errors import BenchError
 from kernel.inet import inet_ntoa
 from kernel.kernel import Kernel
 from kernel.netdev import NetDevice
@@ -171,6 +172,7 @@ class Board:
 
     def boot(self) -> None:
         """Lets time pass until the boards of the bench have their networks up. Raises BenchError if one never does."""
+        self._require_power()
         self.bench.boot()
 
     def run(self, seconds: float) -> None:
@@ -196,6 +198,7 @@ class Board:
 
         ``stack``: bytes; 0: CONFIG_DEFAULT_TASK_STACKSIZE. Raises OSError (ENOMEM, EINVAL).
         """
+        self._require_power()
         task = self.kernel.tasks.create(app, name, priority, stack=stack, args=args, start=False)
         task.stdout = self.kernel.console
         self.kernel.tasks.start(task)
@@ -204,8 +207,8 @@ class Board:
     def nsh(self, command: str, timeout: float = 60.0) -> NshReply:
         """Runs one shell command and returns what it printed, a string that also has the exit status.
 
-        ``timeout``: virtual seconds.
-        Raises TimeoutError, with what was printed so far, if it does not end in time.
+        ``timeout``: virtual seconds. Raises TimeoutError, with what was printed so far, if it does not end in time, and
+        BenchError if the board is off.
         """
         if not isinstance(command, str):
             raise TypeError(f"nsh: a command is a str, not {command!r}")
@@ -213,6 +216,8 @@ class Board:
         job = run_command(self.kernel, command)
         if not self.bench.run_until(lambda: job.done, timeout):
             job.abandon()
+            if self.kernel.panic is not None:
+                raise BenchError(f"nsh: {command!r} cannot run any more: {self.kernel.panic}") from self.kernel.panic
             raise TimeoutError(f"nsh: {command!r} did not end within {timeout} virtual seconds; so far:\n{job.text}")
         return NshReply(job.text, job.status)
 
@@ -249,24 +254,43 @@ class Board:
         self.kernel.halt()
 
     def _poweroff_from_inside(self) -> None:
-        self.bench.clock.later(self.kernel.shut_down)
+        self.bench.clock.later(self._switch_off)
         self.kernel.halt()
 
     def power_off(self) -> None:
-        """Ends the kernel and frees the board; its cable and its serial line are dead from then on. Idempotent."""
+        """Switches it off: no code of it runs any more, cable and console stay plugged in. reset() switches it on.
+
+        Idempotent.
+        """
+        if not self.kernel.closed:
+            self.bench.clock.require_host(f"switch {self.name} off", "; code on the board calls poweroff")
+            self._switch_off()
+
+    def _switch_off(self) -> None:
+        self.kernel.shut_down()
+        self.eth0.mac_model.reset()
+
+    def remove(self) -> None:
+        """Takes it off the bench for good: its cable and its serial line are dead from then on. Idempotent."""
         if self.kernel.gone:
             return
-        self.bench.clock.require_host(f"switch {self.name} off", "; code on the board calls poweroff")
+        self.bench.clock.require_host(f"remove {self.name}")
         self.uart.power_off()
         self.eth0.mac_model.close()
         self.kernel.close()
+
+    def _require_power(self) -> None:
+        if self.kernel.gone:
+            raise BenchError(f"{self.name} is closed")
+        if self.kernel.closed:
+            raise BenchError(f"{self.name} is off; reset() switches it on again")
 
     def close(self) -> None:
         """Ends the board, and its bench if that is its own. Idempotent."""
         if self._own_bench:
             self.bench.close()
         else:
-            self.power_off()
+            self.remove()
 
     def __enter__(self) -> Board:
         return self

@@ -115,12 +115,10 @@ def _parse_int(option: Option, given: object, where: str) -> int:
 
 
 def _parse_fraction(option: Option, given: object, where: str) -> Fraction:
-    if isinstance(given, int | float | Fraction) and not isinstance(given, bool):
-        return Fraction(str(given))
-    if isinstance(given, str):
+    if isinstance(given, int | float | Fraction | str) and not isinstance(given, bool):
         try:
-            return Fraction(given)
-        except (ValueError, ZeroDivisionError):
+            return Fraction(str(given))
+        except (ValueError, ZeroDivisionError):  # also for the floats nan and inf
             pass
     raise _rejection(option, given, where, "a number")
 

@@ -222,7 +222,7 @@ _NET = [
     _bool("NET_UDP_CHECKSUMS", lambda c: c("NET_IPv6"), "UDP checksums are made and checked", "NET_UDP"),
     _int("NET_UDP_PREALLOC_CONNS", 8, "UDP sockets at a time", "NET_UDP", low=1, high=256),
     _bool("NET_UDP_WRITE_BUFFERS", False, "sendto() returns once the data is buffered", "NET_UDP"),
-    _int("NET_UDP_NWRBCHAINS", 8, "write buffer heads allocated at boot", "NET_UDP_WRITE_BUFFERS", high=1024),
+    _int("NET_UDP_NWRBCHAINS", 8, "write buffer heads allocated at boot", "NET_UDP_WRITE_BUFFERS", low=1, high=1024),
     _int(
         "NET_UDP_ALLOC_WRBCHAINS",
         1,

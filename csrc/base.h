@@ -1,8 +1,8 @@
 /* base.h - what every file of the core needs: types, limits, and how a call answers Python.
  *
- * A primitive is one C call. It either has a plain answer (a count, a handle, a negative errno), or the caller has to do
- * something before it may go on: let another task run, call a handler. Both travel in one number: below ACT_BASE it is
- * the plain answer, from there up an action made by act_make(). Everything stays below 2^30, where Python's integers
+ * A primitive is one C call. It either has a plain answer (a count, a handle, a negative errno), or the caller has to
+ * do something before it may go on: let another task run, call a handler. Both travel in one number: below ACT_BASE it
+ * is the plain answer, from there up an action made by act_make(). Everything stays below 2^30, where Python's integers
  * are cheapest.
  */
 #ifndef NUT_BASE_H
@@ -33,15 +33,16 @@ struct tcb;
 
 enum action
 {
-  ACT_RUN    = 1,             /* switch to greenlet `slot` (where others have the board), handing it 16 bits */
-  ACT_RUNV   = 2,             /* switch to greenlet `slot`, handing it bench_value() */
-  ACT_PICK   = 3,             /* board, CPU: ask the scheduling policy who runs */
-  ACT_IRQ    = 4,             /* board, line: call its handler, then irq_return() */
-  ACT_WDOG   = 5,             /* board, watchdog: call it, then irq_return() */
-  ACT_EVENT  = 6,             /* call a hardware event of the bench, then bench_next() */
-  ACT_HOST   = 7,             /* give control back to the host; the payload says why */
-  ACT_POLL   = 8,             /* live: wait in live_poll(), then bench_next() */
-  ACT_FAULT  = 9,             /* board, enum fault */
+  ACT_RUN    = 1,             /* switch to greenlet `slot`, handing it 0 */
+  ACT_RUN16  = 2,             /* switch to greenlet `slot` (where others have the board), handing it the 16 bits */
+  ACT_RUNV   = 3,             /* switch to greenlet `slot`, handing it bench_value() */
+  ACT_PICK   = 4,             /* board, CPU: ask the scheduling policy who runs */
+  ACT_IRQ    = 5,             /* board, line: call its handler, then irq_return() */
+  ACT_WDOG   = 6,             /* board, watchdog: call it, then irq_return() */
+  ACT_EVENT  = 7,             /* call a hardware event of the bench, then bench_next() */
+  ACT_HOST   = 8,             /* give control back to the host; the payload says why */
+  ACT_POLL   = 9,             /* live: wait in live_poll(), then bench_next() */
+  ACT_FAULT  = 10,            /* board, enum fault */
 };
 
 #define ACT_NONE  INT64_MIN   /* inside the engine: nothing for Python to do, go on (0 is a task's plain answer) */

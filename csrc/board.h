@@ -38,7 +38,7 @@ enum attn
   ATTN_OWED    = 2,           /* the current task or handler has something to pay */
   ATTN_BLOCKED = 4,           /* the current task went to sleep */
   ATTN_IRQ     = 8,           /* a line is pending that this CPU would take */
-  ATTN_PREEMPT = 16,          /* the outranking came from outside (interrupt, other CPU): it does not wait for payment */
+  ATTN_PREEMPT = 16,          /* it came from outside (interrupt, other CPU) and does not wait for payment */
 };
 
 /* What the bench as a whole has to attend to. */

@@ -21,22 +21,23 @@ int32_t irq_attach(struct board *b, int32_t irq, int32_t attached, int32_t prio,
   return 0;
 }
 
-int64_t up_enable_irq(struct board *b, int32_t irq)
+static int64_t set_enabled(struct board *b, int32_t irq, uint8_t enabled)
 {
   if (irq < 0 || irq >= NIRQS) return -EINVAL;
-  b->irq[irq].enabled = 1;
+  b->irq[irq].enabled = enabled;
   charge(b, COST_REG, 1);
   irq_update(b, irq);
   return answer(b, 0);
 }
 
+int64_t up_enable_irq(struct board *b, int32_t irq)
+{
+  return set_enabled(b, irq, 1);
+}
+
 int64_t up_disable_irq(struct board *b, int32_t irq)
 {
-  if (irq < 0 || irq >= NIRQS) return -EINVAL;
-  b->irq[irq].enabled = 0;
-  charge(b, COST_REG, 1);
-  irq_update(b, irq);
-  return answer(b, 0);
+  return set_enabled(b, irq, 0);
 }
 
 int32_t irq_line_set(struct board *b, int32_t irq, int32_t level)

@@ -1,7 +1,7 @@
 /* sem_api.c - semaphores and mutexes as Python calls them: by number, one call each, ending in answer().
  *
- * A call that would block puts the caller to sleep and answers; bench_settle() then lets others run, and what the caller
- * finally gets is the value it was woken with.
+ * A call that would block puts the caller to sleep and answers; bench_settle() then lets others run, and what the
+ * caller finally gets is the value it was woken with.
  */
 
 #include <stdlib.h>

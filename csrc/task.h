@@ -11,7 +11,7 @@
 #include "sem.h"
 #include "wdog.h"
 
-enum task_state { TSTATE_INACTIVE, TSTATE_READY, TSTATE_RUNNING, TSTATE_BLOCKED, TSTATE_STOPPED };
+enum task_state { TSTATE_INACTIVE, TSTATE_READY, TSTATE_RUNNING, TSTATE_BLOCKED };
 
 enum task_flag
 {

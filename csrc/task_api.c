@@ -26,8 +26,8 @@ int64_t nxsched_ticksleep(struct board *b, int64_t ticks)
   return answer(b, r);
 }
 
-/* The caller computes for so long, a million seconds at most, and can be interrupted meanwhile. What a handler burns adds up
- * until it returns, so that has the same limit. */
+/* The caller computes for so long, a million seconds at most, and can be interrupted meanwhile. What a handler burns
+ * adds up until it returns, so that has the same limit. */
 
 int64_t cpu_burn(struct board *b, int64_t ns)
 {
@@ -122,8 +122,8 @@ int64_t task_kill(struct board *b, int32_t pid)
   return answer(b, 0);
 }
 
-/* One task: pid, state, prio, base prio, wait kind, wait object (semaphore or mutex number; for a mutex the holder's
- * pid follows), holder, flags, sigmask, cpu, cputime ns, blocked since ns, sched_lock depth, switches, slot, owed ps. */
+/* One task: pid, state, prio, base prio, wait kind, wait object (number of a semaphore or mutex), the mutex's holder
+ * (pid, or -1), flags, sigmask, cpu, cputime ns, blocked since ns, sched_lock depth, switches, slot, owed ps. */
 
 int32_t task_info(struct board *b, int32_t pid, int64_t *out, int32_t n)
 {
@@ -133,8 +133,8 @@ int32_t task_info(struct board *b, int32_t pid, int64_t *out, int32_t n)
   struct mutex *m = t->waitkind == WAIT_MUTEX ? t->waitobj : NULL;
   struct sem *s = t->waitkind == WAIT_SEM ? t->waitobj : NULL;
   int64_t v[16] = {
-    t->pid, t->state, t->prio, t->base_prio, t->waitkind, m ? m->id : s ? s->id : 0, m && m->holder ? m->holder->pid : -1,
-    t->flags, (int64_t)t->sigmask, t->cpu ? t->cpu->id : 0,
+    t->pid, t->state, t->prio, t->base_prio, t->waitkind, m ? m->id : s ? s->id : 0,
+    m && m->holder ? m->holder->pid : -1, t->flags, (int64_t)t->sigmask, t->cpu ? t->cpu->id : 0,
     t->cputime + (t->state == TSTATE_RUNNING && t->ran_since ? b->bench->now - t->ran_since : 0),
     t->blocked_since, t->lockcount, (int64_t)t->switches, t->slot, t->owed
   };

@@ -70,7 +70,7 @@ static inline bool frameq_full(const struct frameq *q, uint32_t len)
   return q->bytes + len > q->limit;
 }
 
-/* A capture: records in an arena of the host, taken away by capture_drain(). */
+/* A capture: records in an arena of the host, taken away by capture_take(). */
 
 struct capture
 {

@@ -27,6 +27,7 @@ from kernel.core import (
     ACT_PICK,
     ACT_POLL,
     ACT_RUN,
+    ACT_RUN16,
     ACT_RUNV,
     ACT_SHIFT,
     ACT_WDOG,
@@ -44,7 +45,7 @@ from kernel.core import (
     lib,
     make_bench,
 )
-from kernel.errors import BenchError, ContextError, Livelock, TaskExit
+from kernel.errors import BenchError, ContextError, Hang, Livelock, TaskExit
 from kernel.watchdog import HostWatchdog
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ NS = 1_000_000_000
 
 _LONGEST = 9.2e9  # seconds; what 63 bits of nanoseconds hold
 _AFTER_RUN = (ACT_RUN + 1) << ACT_SHIFT
+_AFTER_RUN16 = (ACT_RUN16 + 1) << ACT_SHIFT
 _PAYLOAD = ACT_BASE - 1
 _HANDLED = (ACT_IRQ, ACT_WDOG)
 _OVER = (HOST_DEADLINE, HOST_QUIESCENT)
@@ -70,6 +72,7 @@ class Guest(Protocol):
     def wdog(self, number: int) -> None: ...
     def where(self, line: int | None = None) -> str: ...
     def crash(self, error: BaseException, where: str) -> BenchError: ...
+    def hung(self, line: int | None, error: Hang) -> Hang: ...
 
 
 class Event:
@@ -129,14 +132,6 @@ class Clock:
         """Virtual time, ns. A bench starts at one second; a closed one keeps the time of its end."""
         return self._ended_ns if self.closed else int(lib.bench_now(self.bench))
 
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            """What is looked for and not there is the core's bench, once it has been freed."""
-            if name == "bench":
-                raise BenchError("the bench is closed")
-            raise AttributeError(name)
-
     def follow(self, r: int) -> int:
         """Does what the core asks until the caller may go on; returns the caller's own result.
 
@@ -144,6 +139,8 @@ class Clock:
         """
         while r >= ACT_BASE:
             if r < _AFTER_RUN:
+                r = self.switches[r - ACT_BASE](0)
+            elif r < _AFTER_RUN16:
                 r = self.switches[r >> 16 & 0x3FF](r & 0xFFFF)
             else:
                 r = self._follow_rest(r >> ACT_SHIFT, r & _PAYLOAD)
@@ -180,6 +177,9 @@ class Clock:
                 guest.irq(value)
             else:
                 guest.wdog(value)
+        except Hang as error:
+            self.fault = guest.hung(value if kind == ACT_IRQ else None, error)
+            lib.bench_attend(self.bench, BENCH_INTERRUPT)
         except BaseException as error:  # a second Ctrl-C too: it must not hit the task on whose stack this runs
             panic = guest.crash(error, f"interrupt handler of line {value}" if kind == ACT_IRQ else "timer")
             return self.give_up(error if isinstance(error, KeyboardInterrupt) else panic)
@@ -208,13 +208,17 @@ class Clock:
     def _core_fault(self, number: int, value: int) -> int:
         guest = self.guests.get(number)
         if guest is None:
-            text = "events of the hardware follow one another without end"
-        elif value & 0xFF == FAULT_IRQ_STORM:
-            text = f"{guest.where(value >> 8)} asks again as soon as its handler returns; the handler has to quiet it"
-        else:
-            stack = "".join(traceback.format_stack(limit=12)[:-3])
-            text = f"{guest.where()} goes on and on in the kernel; it has to sleep, wait or burn time\n{stack}"
-        return self.give_up(Livelock(f"time stands still at {self.now_ns} ns: {text}"))
+            return self.give_up(self._livelock("events of the hardware follow one another without end"))
+        if value & 0xFF == FAULT_IRQ_STORM:
+            where = f"{guest.where(value >> 8)} asks again as soon as its handler returns; the handler has to quiet it"
+            return self.give_up(self._livelock(where))
+        stack = "".join(traceback.format_stack(limit=12)[:-3])
+        error = self._livelock(f"{guest.where()} goes on and on in the kernel; it has to sleep, wait or burn time\n{stack}")
+        self.give_up(error)
+        raise error  # and when the host lets time pass again, the task that span dies of it
+
+    def _livelock(self, why: str) -> Livelock:
+        return Livelock(f"time stands still at {self.now_ns} ns: {why}")
 
     def give_up(self, error: BaseException) -> int:
         """Hands an error to the host's call. What ran is left as it is, so the host may go on afterwards."""
@@ -251,11 +255,11 @@ class Clock:
                         return True
                 if reason == HOST_CHECK and look is not None and look():
                     return True
+                if reason == HOST_FAULT or (reason == HOST_INTERRUPT and self.fault is not None):
+                    self._raise_fault()
                 if reason == HOST_INTERRUPT:
                     self._interrupted = False
                     raise KeyboardInterrupt
-                if reason == HOST_FAULT:
-                    self._raise_fault()
                 r = lib.bench_next(self.bench)
         finally:
             self.running = False
@@ -297,6 +301,8 @@ class Clock:
 
     def post(self, call: Callable[[], None]) -> None:
         """From any thread: the thread that runs the bench makes this call between two instants. Live benches only."""
+        if self.closed:
+            raise BenchError("the bench is closed")
         if self._inbox is None:
             raise BenchError(
                 "a lockstep bench has no inbox: in it nothing happens while its thread is elsewhere; use live=True"
@@ -368,6 +374,7 @@ class Clock:
         self.runners.clear()
         lib.bench_free(self.bench)
         del self.bench
+        self.__class__ = ClosedClock
         if self._inbox is not None:
             os.close(self._inbox)
             self._inbox = None
@@ -380,6 +387,20 @@ class Clock:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
+
+
+class ClosedClock(Clock):
+    """A clock whose bench has been freed: it is looked for in vain.
+
+    A class of its own because of what __getattr__ costs: where there is one, every attribute is found slowly.
+    """
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "bench":
+                raise BenchError("the bench is closed")
+            raise AttributeError(name)
 
 
 def _drop_closed_handlers() -> None:

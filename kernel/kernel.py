@@ -12,9 +12,11 @@ from errno import EINVAL
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from greenlet import getcurrent
+
 from kernel import core
 from kernel.clock import Clock
-from kernel.core import COSTS, KILLED, SITES, check, is_null, lib, make_board, numbers, pids
+from kernel.core import COSTS, SITES, check, is_null, lib, make_board, numbers, pids
 from kernel.errors import BenchError, BoardClosed, ContextError, Hang, Panic, describe
 from kernel.heap import Heap
 from kernel.iob import IobPool
@@ -36,8 +38,6 @@ if TYPE_CHECKING:
 Options = Mapping[str, Any]
 SIGINT, SIGKILL, SIGTERM = 2, 9, 15
 PATIENCE = 1000  # waits that tasks of a closed board may still try, before one that does not unwind is left behind
-
-__all__ = ["KILLED", "Kernel", "Options"]
 
 
 class Kernel:
@@ -136,10 +136,13 @@ class Kernel:
             self.queues.setdefault(LPWORK, self.queues[HPWORK])
 
     def work_queue(
-        self, qid: int, work: Work, worker: Callable[[Any], None] | None, arg: Any = None, delay: int = 0
+        self, qid: int | WorkQueue, work: Work, worker: Callable[[Any], None] | None, arg: Any = None, delay: int = 0
     ) -> int:
-        """work_queue(): 0, or -EINVAL for an unknown queue, no worker or an impossible delay (ticks)."""
-        queue = self.queues.get(qid)
+        """work_queue(): 0, or -EINVAL for an unknown queue, no worker or an impossible delay (ticks).
+
+        ``qid``: HPWORK, LPWORK, or a queue of one's own.
+        """
+        queue = qid if isinstance(qid, WorkQueue) else self.queues.get(qid)
         return queue.queue(work, worker, arg, delay) if queue else -EINVAL
 
     def explore_ties(self, on: bool = True) -> None:
@@ -180,8 +183,23 @@ class Kernel:
         self.panic.__cause__ = error
         return self.panic
 
+    def hung(self, line: int | None, error: Hang) -> Hang:
+        """A handler never returned and was stopped. Its line is masked from here on, the board goes on.
+
+        Returns the error for the host. ``line``: None for a watchdog's function.
+        """
+        what = "a watchdog's function" if line is None else f"the handler of line {line}, now masked,"
+        if line is not None:
+            lib.up_disable_irq(self.board, line)
+        where = "".join(traceback.format_exception(error)[-4:])
+        text = f"{what} ran on without returning and was stopped:\n{where}"
+        self.report(text)
+        return Hang(text)
+
     def cannot_wait(self, what: str) -> BaseException:
         """The error for a call that has to wait where that is impossible."""
+        if self.closed and getcurrent() is self.clock.host:
+            return BenchError(f"{self.name} is off: nobody can {what}")
         if self.closed:
             self._refused += 1
             if self._refused > PATIENCE:
@@ -292,21 +310,13 @@ class Kernel:
             self.syslog.log(LOG_WARNING, text)
 
     def task_numbers(self, pid: int) -> list[int]:
-        """What the core knows of a task, in the order of task_info() (csrc/board_api.c)."""
+        """What the core knows of a task, in the order of task_info() (csrc/task_api.c)."""
         return numbers(lib.task_info, self.board, pid, n=16)
 
     def halt(self) -> None:
         """Stops all code of the board. A task that calls this never returns from it."""
         lib.board_halt(self.board)
         self.clock.follow(lib.bench_next(self.clock.bench))
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            """What is looked for and not there is the core's board, once it was freed or has another kernel."""
-            if name == "board":
-                raise BenchError(f"{self.name} is closed, or was reset since: this belongs to a boot that is over")
-            raise AttributeError(name)
 
     @property
     def gone(self) -> bool:
@@ -317,8 +327,12 @@ class Kernel:
         """Ends this kernel and gives away the core's board, for the next one."""
         self.shut_down()
         board = self.board
-        del self.board
+        self._let_go()
         return board
+
+    def _let_go(self) -> None:
+        del self.board
+        self.__class__ = ClosedKernel
 
     def shut_down(self) -> None:
         """Unwinds the tasks; the core's board is left for :meth:`hand_over` or :meth:`close`. Idempotent."""
@@ -338,4 +352,18 @@ class Kernel:
         if not self.gone:
             self.clock.guests.pop(lib.board_id(self.board), None)
             lib.board_free(self.board)
-            del self.board
+            self._let_go()
+
+
+class ClosedKernel(Kernel):
+    """A kernel whose board was freed or has another kernel: the core's board is looked for in vain.
+
+    A class of its own because of what __getattr__ costs: where there is one, every attribute is found slowly.
+    """
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "board":
+                raise BenchError(f"{self.name} is closed, or was reset since: this belongs to a boot that is over")
+            raise AttributeError(name)

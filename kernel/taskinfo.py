@@ -11,9 +11,9 @@ from kernel.stackmodel import figures
 if TYPE_CHECKING:
     from kernel.kernel import Kernel
 
-_INACTIVE, _READY, _RUNNING, _BLOCKED, _STOPPED = range(5)  # enum task_state, csrc/task.h
+_INACTIVE, _READY, _RUNNING, _BLOCKED = range(4)  # enum task_state, csrc/task.h
 _SEM, _MUTEX, _SIGNAL = 1, 2, 3  # enum wait_kind, csrc/sem.h
-_STATES = {_INACTIVE: "Inactive", _READY: "Ready", _RUNNING: "Running", _BLOCKED: "Waiting", _STOPPED: "Stopped"}
+_STATES = {_INACTIVE: "Inactive", _READY: "Ready", _RUNNING: "Running", _BLOCKED: "Waiting"}
 
 _KILLED = 1 << 1  # TCB_KILLED
 

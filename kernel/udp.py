@@ -195,10 +195,12 @@ class UdpSocket(Socket, kind=SOCK_DGRAM, proto=IPPROTO_UDP, option="NET_UDP"):
         lock = self._lock
         lock.conn_dev_lock(self, None)
         try:
-            r = _sendto(self._board, self.conn, data, len(data), ip, port, flags)
-            if r >= ACT_BASE:
-                r = self._follow(r)
-            self._kernel.net.txavail()
+            try:
+                r = _sendto(self._board, self.conn, data, len(data), ip, port, flags)
+                if r >= ACT_BASE:
+                    r = self._follow(r)
+            finally:  # also if the sender is killed now: what it has queued is on its way
+                self._kernel.net.txavail()
         finally:
             lock.conn_dev_unlock(self, None)
         if r < 0 or not self._buffered:
@@ -208,10 +210,12 @@ class UdpSocket(Socket, kind=SOCK_DGRAM, proto=IPPROTO_UDP, option="NET_UDP"):
     def _step(self, function: Any, *args: Any) -> int:
         """One step of a send under the locks."""
         with self._locked():
-            r = function(self._board, *args)
-            if r >= ACT_BASE:
-                r = self._follow(r)
-            self._kernel.net.txavail()
+            try:
+                r = function(self._board, *args)
+                if r >= ACT_BASE:
+                    r = self._follow(r)
+            finally:  # as in _send()
+                self._kernel.net.txavail()
             return int(r)
 
     def _send_waiting(self, r: int, data: bytes, flags: int, ip: int, port: int) -> int:

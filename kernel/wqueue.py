@@ -57,7 +57,7 @@ class Work:
         return int(lib.work_timeleft(self._kernel.board, self.number))
 
     def set_call(self, worker: Worker, arg: Any) -> None:
-        """Notes what is to be called once it has been queued, in place of what was noted for a queueing that is replaced."""
+        """Notes what is to be called once it has been queued, instead of what a queueing that this replaces noted."""
         if self.call is not None and self.available:
             self.taken.append(self.call)
         self.call = (worker, arg)

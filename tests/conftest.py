@@ -3,13 +3,30 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import settings
+from iob_kit import small_kernel
+
+from kernel.iob import IobPool
+from kernel.kernel import Kernel
 
 settings.register_profile("nutloop", deadline=None, derandomize=True, database=None)
 settings.load_profile("nutloop")
+
+
+@pytest.fixture
+def kernel() -> Iterator[Kernel]:
+    """A kernel alone, with 8 I/O buffers."""
+    with small_kernel() as kernel:
+        yield kernel
+
+
+@pytest.fixture
+def pool(kernel: Kernel) -> IobPool:
+    """Its buffers."""
+    return kernel.iobs
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from board.config import Config
@@ -61,3 +62,20 @@ class Consoled:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@contextlib.contextmanager
+def live() -> Iterator[Consoled]:
+    """A live console that echoes."""
+    with Consoled(live=True, baud=10_000_000) as b:
+        b.echo()
+        yield b
+
+
+def until(b: Consoled, condition: Callable[[], bool]) -> None:
+    """Lets time pass until a condition holds."""
+    for _ in range(6000):
+        if condition():
+            return
+        b.clock.run(b.clock.now_ns + 5 * MS)
+    raise AssertionError("it never came true")

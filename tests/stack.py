@@ -95,6 +95,15 @@ def arp(
     return head + fields
 
 
+def error_of(call: Callable[..., Any], *args: Any) -> int | None:
+    """The errno that a call fails with, None if it does not."""
+    try:
+        call(*args)
+    except OSError as error:
+        return error.errno
+    return None
+
+
 class Packet:
     """A frame that the board sent, taken apart. Checks lengths and checksums as it goes."""
 
@@ -211,6 +220,17 @@ class Stack:
         self.clock.run(None)
         return results
 
+    def keep(self, make: Callable[[Any], Any]) -> Any:
+        """What ``make(sys)`` returns in a task that goes on living: a socket would be closed with it."""
+        made: list[Any] = []
+
+        def body(sys: Any) -> None:
+            made.append(make(sys))
+            sys.semaphore().wait()
+
+        self.start(body)
+        return made[0]
+
     def run(self, function: Callable[..., Any], *args: Any) -> Any:
         """Runs ``function(sys, *args)`` as a task until nothing can happen any more; its result. Raises its OSError."""
         results = self.start(function, *args)
@@ -233,3 +253,15 @@ class Stack:
     def __exit__(self, *_: object) -> None:
         self.kernel.close()
         self.clock.close()
+
+
+def bound(sys: Any, port: int = 7, address: str = "") -> Any:
+    """A UDP socket of the task that calls this."""
+    sock = sys.socket()
+    sock.bind((address, port))
+    return sock
+
+
+def opened(s: Stack, port: int = 7, address: str = "") -> Any:
+    """A bound UDP socket that outlives the task that made it."""
+    return s.keep(lambda sys: bound(sys, port, address))

@@ -6,7 +6,7 @@ import errno
 from typing import Any
 
 import pytest
-from stack import Packet, Stack, ether, icmp
+from stack import Packet, Stack, error_of, ether, icmp
 
 from kernel.core import lib
 from kernel.socket import AF_INET, IPPROTO_ICMP, MSG_DONTWAIT, SO_RCVTIMEO, SOCK_DGRAM, SOL_SOCKET
@@ -24,22 +24,7 @@ def reply(seq: int = 1, ident: int = 7, data: bytes = b"data", **change: Any) ->
 
 
 def opened(s: Stack) -> Any:
-    socks: list[Any] = []
-
-    def body(sys: Any) -> None:
-        socks.append(sys.socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP))
-        sys.semaphore().wait()
-
-    s.start(body)
-    return socks[0]
-
-
-def error_of(call: Any, *args: Any) -> int | None:
-    try:
-        call(*args)
-    except OSError as error:
-        return error.errno
-    return None
+    return s.keep(lambda sys: sys.socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP))
 
 
 @pytest.mark.parametrize("size", [0, 1, 56, 155, 1472])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from errno import EINVAL, ENOENT, ENOMEM, ENOSPC, ESPIPE
 
 import pytest
@@ -11,17 +10,6 @@ from iob_kit import in_task, lens, new, run, small_kernel
 from kernel.core import lib
 from kernel.iob import IobPool
 from kernel.kernel import Kernel
-
-
-@pytest.fixture
-def kernel() -> Iterator[Kernel]:
-    with small_kernel() as kernel:
-        yield kernel
-
-
-@pytest.fixture
-def pool(kernel: Kernel) -> IobPool:
-    return kernel.iobs
 
 
 def test_clone_that_fills_its_buffer_takes_another_if_the_source_goes_on(pool: IobPool) -> None:

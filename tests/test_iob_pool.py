@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from errno import EALREADY, EINVAL
 from typing import Any
 
@@ -13,18 +12,6 @@ from iob_kit import TEST, TICK, in_task, info, new, run, small_kernel, take_all
 from kernel.core import COSTS, TRACE_KINDS, chooser_script, lib, trace_records
 from kernel.iob import IobOwner, IobPool, iob_owner
 from kernel.kernel import Kernel
-
-
-@pytest.fixture
-def kernel() -> Iterator[Kernel]:
-    with small_kernel() as kernel:
-        yield kernel
-
-
-@pytest.fixture
-def pool(kernel: Kernel) -> IobPool:
-    return kernel.iobs
-
 
 # Handing over
 

@@ -13,17 +13,6 @@ from kernel.kernel import Kernel
 
 
 @pytest.fixture
-def kernel() -> Iterator[Kernel]:
-    with small_kernel() as kernel:
-        yield kernel
-
-
-@pytest.fixture
-def pool(kernel: Kernel) -> IobPool:
-    return kernel.iobs
-
-
-@pytest.fixture
 def leaky() -> Iterator[Kernel]:
     """As NuttX 13.0 is: a wait that times out is never un-registered."""
     with small_kernel(IOB_TIMEOUT_LEAK=True) as kernel:

@@ -20,7 +20,13 @@ def digest(seed: int, hashseed: str, folder: Path) -> str:
     env = os.environ | {"PYTHONHASHSEED": hashseed, "PYTHONPATH": str(HERE.parent.parent)}
     folder.mkdir()
     done = subprocess.run(
-        [sys.executable, str(HERE), str(seed)], capture_output=True, text=True, env=env, check=False, timeout=120, cwd=folder
+        [sys.executable, str(HERE), str(seed)],
+        capture_output=True,
+        text=True,
+        env=env,
+        check=False,
+        timeout=120,
+        cwd=folder,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -11,6 +11,8 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from wired import S, Wired, bench, frame
 from board.mac import Mac
 from board.wire import HostEnd, Port
 from drivers.macregs import Cr, Reg
+from kernel.clock import Clock
 from kernel.core import lib
 from lab.tap import TAP_MBPS, Tap, TapError
 
@@ -28,12 +31,19 @@ HERE = Path(__file__).resolve()
 # On a socket pair, which needs no rights
 
 
-def test_frames_from_a_descriptor_arrive_at_once_and_in_bursts() -> None:
+@contextmanager
+def tapped() -> Iterator[tuple[Clock, socket.socket, Port, HostEnd]]:
+    """A port on one end of a socket pair; the other end; what is at the far end of the port's cable."""
     host, end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with host, bench() as clock:
         port = Port(clock, lib.tap_attach(clock.bench, end.detach(), TAP_MBPS), "tap")
         other = HostEnd(clock, "02:00:00:00:00:0a", 1, arp=False)
         port.plug(other)
+        yield clock, host, port, other
+
+
+def test_frames_from_a_descriptor_arrive_at_once_and_in_bursts() -> None:
+    with tapped() as (clock, host, port, other):
         reader = other.reader()
         sent = [frame(60 + i, fill=i) for i in range(100)]
         for data in sent:
@@ -47,23 +57,15 @@ def test_frames_from_a_descriptor_arrive_at_once_and_in_bursts() -> None:
 
 
 def test_frames_to_a_descriptor_are_written_at_once_and_whole() -> None:
-    host, end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with host, bench() as clock:
+    with tapped() as (_, host, _, other):
         host.setblocking(False)
-        port = Port(clock, lib.tap_attach(clock.bench, end.detach(), TAP_MBPS), "tap")
-        other = HostEnd(clock, "02:00:00:00:00:0a", 1, arp=False)
-        port.plug(other)
         for size in (60, 1514, 9000):
             other.send(frame(size))
         assert [len(host.recv(65536)) for _ in range(3)] == [60, 1514, 9000]
 
 
 def test_jumbo_frames_from_a_descriptor_are_whole() -> None:
-    host, end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with host, bench() as clock:
-        port = Port(clock, lib.tap_attach(clock.bench, end.detach(), TAP_MBPS), "tap")
-        other = HostEnd(clock, "02:00:00:00:00:0a", 1, arp=False)
-        port.plug(other)
+    with tapped() as (clock, host, port, other):
         reader = other.reader()
         data = frame(1500) + bytes(range(256)) * 30
         host.send(data)
@@ -73,11 +75,7 @@ def test_jumbo_frames_from_a_descriptor_are_whole() -> None:
 
 
 def test_a_descriptor_that_takes_no_more_counts_drops() -> None:
-    host, end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with host, bench() as clock:
-        port = Port(clock, lib.tap_attach(clock.bench, end.detach(), TAP_MBPS), "tap")
-        other = HostEnd(clock, "02:00:00:00:00:0a", 1, arp=False)
-        port.plug(other)
+    with tapped() as (clock, _, port, other):
         for _ in range(5000):
             other.send(frame(1514))
         assert lib.tap_drops(clock.bench, port.number) > 0

@@ -6,7 +6,7 @@ import errno
 from typing import Any
 
 import pytest
-from stack import BOARD_IP, Packet, Stack, ether, icmp
+from stack import BOARD_IP, Packet, Stack, error_of, ether, icmp
 
 from kernel.core import lib
 from kernel.iob import IobOwner
@@ -16,24 +16,9 @@ PAYLOAD = bytes(range(256)) * 6
 HOST = ("10.0.1.1", 1000)
 
 
-def error_of(call: Any, *args: Any) -> int | None:
-    try:
-        call(*args)
-    except OSError as error:
-        return error.errno
-    return None
-
-
 def opened(s: Stack) -> Any:
     """A socket that outlives the task that made it."""
-    socks: list[Any] = []
-
-    def body(sys: Any) -> None:
-        socks.append(sys.socket())
-        sys.semaphore().wait()
-
-    s.start(body)
-    return socks[0]
+    return s.keep(lambda sys: sys.socket())
 
 
 def drain(s: Stack, n: int = 1000) -> list[Packet]:

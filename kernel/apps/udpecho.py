@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from kernel.syscalls import Sys
 
 PORT = 7
+NOBODY = "0.0.0.0"  # a sender that has no address yet; as a destination it would be this board, for ever
 LONGEST = 65507  # what a UDP datagram holds at most
 
 
@@ -30,7 +31,8 @@ def main(sys: Sys) -> int:
         while True:
             try:
                 data, sender = sock.recvfrom(LONGEST)
-                sock.sendto(data, sender)
+                if sender[0] != NOBODY:
+                    sock.sendto(data, sender)
             except InterruptedError:
                 return 0
             except OSError as error:  # one sender who cannot be answered is no reason to leave the others
