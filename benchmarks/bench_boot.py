@@ -101,6 +101,7 @@ def bench_many() -> None:
         "boot.10000_rss_growth",
         rss_kib() - before,
         "KiB",
+        floor=1024,
         rss_before=before,
         objects_growth=len(gc.get_objects()) - objects,
         ms_each=round(took / BOARDS * 1e3, 3),

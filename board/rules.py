@@ -86,7 +86,7 @@ def _network(get: Callable[[str], Value], number: Callable[[str], int]) -> Itera
             yield f"NET_{bufsize}_BUFSIZE ({default}) exceeds NET_MAX_{bufsize}_BUFSIZE ({most}), which limits it"
     address = number("NETINIT_IPADDR")
     if address >> 24 == 127 or address >= 0xE0000000:
-        yield f"NETINIT_IPADDR (0x{address:08x}) is no address of a host: 127.x.x.x is lo, and from 224.0.0.0 up are groups"
+        yield f"NETINIT_IPADDR (0x{address:08x}) is no address of a host: 127.x.x.x is lo's, 224.0.0.0 and up groups"
     mask = number("NETINIT_NETMASK") ^ 0xFFFFFFFF
     if mask & (mask + 1):
         yield f"NETINIT_NETMASK (0x{number('NETINIT_NETMASK'):08x}) is no netmask: its one bits have to come first"

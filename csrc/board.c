@@ -79,6 +79,7 @@ static int cpu_init(struct board *b, int32_t id)
   c->idle = tcb_new(b);
   if (c->idle == NULL) return -ENOMEM;
   c->idle->cpu = c;
+  c->idle->pid = id;                        /* one idle task a CPU: they have the first pids */
   c->idle->state = TSTATE_RUNNING;
   c->current = c->idle;
   return event_init(&b->bench->heap, &c->free, EV_CPU, EVC_CPU, c);
@@ -101,6 +102,7 @@ static int board_init(struct board *b, struct bench *n, int32_t ncpus, int64_t t
   b->boot = n->now;
   b->fifo = true;
   b->tcbs_cap = 64;
+  b->lastpid = ncpus - 1;
   b->tcbs = calloc(b->tcbs_cap, sizeof *b->tcbs);
   bool ok = b->tcbs != NULL;
   for (int32_t i = 0; i < ncpus && ok; i++) ok = cpu_init(b, i) == 0;
@@ -257,7 +259,7 @@ int32_t task_create(struct board *b, int32_t prio, uint32_t affinity, uint32_t f
       return -ENOMEM;
     }
   do
-    b->lastpid = b->lastpid == INT16_MAX ? 1 : b->lastpid + 1;
+    b->lastpid = b->lastpid == INT16_MAX ? (int32_t)b->ncpus : b->lastpid + 1;
   while (b->tcbs[(uint32_t)b->lastpid & (b->tcbs_cap - 1)]);
   t->pid = b->lastpid;
   t->slot = (uint32_t)slot;

@@ -177,7 +177,7 @@ static void go_idle(struct cpu *c)
   ran_until_now(c->current);
   c->current = c->idle;
   c->attn = 0;
-  trace_put(c->board, TR_SWITCH, 0, c->id);
+  trace_put(c->board, TR_SWITCH, (uint32_t)c->idle->pid, c->id);
 }
 
 /* A task that slept on another CPU, still paying, was woken and runs here. */

@@ -128,7 +128,7 @@ int64_t task_kill(struct board *b, int32_t pid)
 int32_t task_info(struct board *b, int32_t pid, int64_t *out, int32_t n)
 {
   if (n < 16) return -EINVAL;
-  struct tcb *t = pid == 0 ? b->cpu[0].idle : task_find(b, pid);
+  struct tcb *t = pid >= 0 && (uint32_t)pid < b->ncpus ? b->cpu[pid].idle : task_find(b, pid);
   if (t == NULL) return -ESRCH;
   struct mutex *m = t->waitkind == WAIT_MUTEX ? t->waitobj : NULL;
   struct sem *s = t->waitkind == WAIT_SEM ? t->waitobj : NULL;

@@ -86,8 +86,7 @@ class IcmpSocket(Socket, kind=SOCK_DGRAM, proto=IPPROTO_ICMP, option="NET_ICMP_S
         (the device went down).
         """
         with self._locked():
-            if bufsize > len(self._room):
-                self._grow(bufsize)
+            bufsize = self._make_room(bufsize)
             deadline = self._deadline(self._rcvtimeo)
             if self._nonblock:
                 flags |= MSG_DONTWAIT

@@ -142,7 +142,9 @@ class Kernel:
 
         ``qid``: HPWORK, LPWORK, or a queue of one's own.
         """
-        queue = qid if isinstance(qid, WorkQueue) else self.queues.get(qid)
+        queue = self.queues.get(qid)  # type: ignore[call-overload]  # a queue of one's own is simply not there
+        if queue is None and isinstance(qid, WorkQueue):
+            queue = qid
         return queue.queue(work, worker, arg, delay) if queue else -EINVAL
 
     def explore_ties(self, on: bool = True) -> None:

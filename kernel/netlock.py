@@ -36,6 +36,10 @@ class NetLock:
         """net_lock()."""
         return self.mutex.lock()
 
+    def __call__(self) -> int:
+        """net_lock(), called by its own name."""
+        return self.mutex.lock()
+
     def trylock(self) -> int:
         """net_trylock(): 0 or -EAGAIN."""
         return self.mutex.trylock()

@@ -45,6 +45,7 @@ MSG_PEEK: int = lib.MSG_PEEK
 MSG_DONTWAIT: int = lib.MSG_DONTWAIT
 """A nonblocking call, whatever the socket is set to."""
 
+LONGEST = 65535  # bytes that any IPv4 packet holds at most
 Address = tuple[str, int]
 
 
@@ -110,6 +111,15 @@ class Socket:
     def _call(self, function: Any, *args: Any) -> int:
         r = function(self._board, self.conn, *args)
         return self._follow(r) if r >= ACT_BASE else int(r)
+
+    def _make_room(self, bufsize: int) -> int:
+        """How much of a datagram can be taken, for which there is room then. Raises OSError (EINVAL)."""
+        if bufsize < 0:
+            raise os_error(EINVAL, f"recvfrom: a buffer of {bufsize} bytes")
+        bufsize = min(bufsize, LONGEST)
+        if bufsize > len(self._room) or self._pointer is None:
+            self._grow(bufsize)
+        return bufsize
 
     def _grow(self, size: int) -> None:
         """Room for the next datagram. It is the socket's own: another task may be in the middle of a call."""

@@ -17,7 +17,7 @@ from kernel.netlock import NetLock
 from kernel.socket import AF_INET, SOCK_DGRAM, Socket
 from kernel.sync import Mutex, Semaphore, Watchdog
 from kernel.task import Task
-from kernel.wqueue import HPWORK, LPWORK, Work, work_cancel, work_cancel_sync
+from kernel.wqueue import HPWORK, LPWORK, Work, WorkQueue, work_cancel, work_cancel_sync
 
 if TYPE_CHECKING:
     from kernel.kernel import Kernel
@@ -164,7 +164,7 @@ class Sys:
         return Work(self.kernel, name)
 
     def work_queue(
-        self, qid: int, work: Work, worker: Callable[[Any], None] | None, arg: Any = None, delay: int = 0
+        self, qid: int | WorkQueue, work: Work, worker: Callable[[Any], None] | None, arg: Any = None, delay: int = 0
     ) -> int:
         """work_queue(): ``worker(arg)`` on HPWORK or LPWORK after ``delay`` ticks. 0 or -EINVAL."""
         return self.kernel.work_queue(qid, work, worker, arg, delay)
@@ -177,15 +177,68 @@ class Sys:
         """work_cancel_sync(): also waits for a callback that is running."""
         return work_cancel_sync(work)
 
+    # Buffers and the network lock, by NuttX's names
+
     @property
     def iobs(self) -> IobPool:
-        """The I/O buffers."""
+        """The I/O buffers, with every chain operation (kernel/iob.py)."""
         return self.kernel.iobs
+
+    def iob_alloc(self, throttled: bool = False) -> int | None:
+        """Takes a buffer, waiting as long as it takes."""
+        return self.kernel.iobs.alloc(throttled)
+
+    def iob_tryalloc(self, throttled: bool = False) -> int | None:
+        """Takes a buffer if there is one, else None. Allowed in interrupt handlers."""
+        return self.kernel.iobs.tryalloc(throttled)
+
+    def iob_timedalloc(self, throttled: bool, ms: int) -> int | None:
+        """Waits at most so many milliseconds."""
+        return self.kernel.iobs.timedalloc(throttled, ms)
+
+    def iob_free(self, iob: int) -> int | None:
+        """Gives one buffer back; returns the next of its chain, None if it was the last."""
+        return self.kernel.iobs.free(iob)
+
+    def iob_notifier_setup(self, qid: int, worker: Callable[[Any], None], arg: Any = None) -> int:
+        """Queues ``worker(arg)`` once buffers come free, instead of waiting; returns a key."""
+        return self.kernel.notifiers.iob_setup(qid, worker, arg)
 
     @property
     def net_lock(self) -> NetLock:
-        """The network lock, usable in a ``with``."""
+        """The network lock: ``sys.net_lock()``, or ``with sys.net_lock:``."""
         return self.kernel.net_lock
+
+    def net_trylock(self) -> int:
+        """0, or -EAGAIN if somebody else holds it."""
+        return self.kernel.net_lock.trylock()
+
+    def net_unlock(self) -> int:
+        """Gives back one level."""
+        return self.kernel.net_lock.unlock()
+
+    def net_breaklock(self) -> int:
+        """Gives back all levels; returns how many."""
+        return self.kernel.net_lock.breaklock()
+
+    def net_restorelock(self, count: int) -> None:
+        """Takes that many levels again."""
+        self.kernel.net_lock.restorelock(count)
+
+    def net_ioballoc(self, throttled: bool = False) -> int | None:
+        """iob_alloc() that gives the network lock up while it waits."""
+        return self.kernel.net_lock.ioballoc(throttled, 0)
+
+    def net_sem_wait(self, sem: Semaphore) -> int:
+        """Waits with the network lock given up: net_lockedwait() in the documents. 0 or a negative errno."""
+        return self.kernel.net_lock.sem_wait(sem)
+
+    def net_sem_timedwait(self, sem: Semaphore, ms: int) -> int:
+        """The same for at most so many milliseconds: net_timedwait() in the documents."""
+        return self.kernel.net_lock.sem_timedwait(sem, ms)
+
+    net_lockedwait = net_sem_wait
+    net_timedwait = net_sem_timedwait
 
     # Input and output
 

@@ -53,14 +53,15 @@ class TaskInfo:
 
 
 def task_pids(kernel: Kernel) -> list[int]:
-    """All tasks, the idle task first."""
-    return [0, *sorted(kernel.tasks.by_pid)]
+    """All tasks; those that the CPUs idle in have the first pids."""
+    return [*range(kernel.ncpus), *sorted(kernel.tasks.by_pid)]
 
 
 def task_info(kernel: Kernel, pid: int) -> TaskInfo:
     """Raises OSError (ESRCH)."""
     task = kernel.tasks.by_pid.get(pid)
-    if task is None and pid != 0:
+    idle = task is None and 0 <= pid < kernel.ncpus
+    if task is None and not idle:
         raise OSError(ESRCH, f"task_info({pid}): no such task")
     numbers = kernel.task_numbers(pid)
     state, priority, base_priority, waitkind, holder, flags, sigmask, cpu, switches = (
@@ -68,13 +69,14 @@ def task_info(kernel: Kernel, pid: int) -> TaskInfo:
     )
     args: tuple[str, ...] = ()
     if task is None:
-        name, kind, parent, address = "CPU0 IDLE" if kernel.ncpus > 1 else "Idle_Task", "Kthread", 0, 0
+        name, kind, parent, address = f"CPU{pid} IDLE" if kernel.ncpus > 1 else "Idle_Task", "Kthread", 0, 0
         allocated = int(kernel.options["IDLETHREAD_STACKSIZE"])
     else:
         name, kind, args, parent, address = task.name, task.kind, task.args, task.parent, task.stack_addr
         allocated = task.stack_size
-    if task is None and _cpu0_is_busy(kernel):
-        state = _READY
+    word = _STATES[state]
+    if idle and _is_busy(kernel, pid):
+        word = "Assigned" if kernel.ncpus > 1 else "Ready"
     event = ""
     if state == _BLOCKED:
         event = {_SEM: "Semaphore", _MUTEX: f"Mutex:{holder}", _SIGNAL: "Signal"}.get(waitkind, "Unlock")
@@ -87,11 +89,11 @@ def task_info(kernel: Kernel, pid: int) -> TaskInfo:
         group=0 if kind == "Kthread" else parent if kind == "pthread" else pid,
         parent=0 if kind == "Kthread" else parent,
         cpu=cpu if state == _RUNNING else None,
-        state=_STATES[state],
+        state=word,
         event=event,
         priority=priority,
         base_priority=base_priority,
-        policy="RR" if int(kernel.options["RR_INTERVAL"]) and pid else "FIFO",
+        policy="RR" if int(kernel.options["RR_INTERVAL"]) and not idle else "FIFO",
         sigmask=sigmask & (1 << 64) - 1,
         stack_addr=address,
         stack_size=stack_size,
@@ -100,10 +102,10 @@ def task_info(kernel: Kernel, pid: int) -> TaskInfo:
     )
 
 
-def _cpu0_is_busy(kernel: Kernel) -> bool:
+def _is_busy(kernel: Kernel, cpu: int) -> bool:
     """The core does not write down that an idle task has lost its CPU."""
     others = (kernel.task_numbers(pid) for pid in kernel.tasks.by_pid)
-    return any(numbers[1] == _RUNNING and numbers[9] == 0 for numbers in others)
+    return any(numbers[1] == _RUNNING and numbers[9] == cpu for numbers in others)
 
 
 def _stack_used(kernel: Kernel, pid: int, switches: int) -> int:

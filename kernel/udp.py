@@ -163,8 +163,7 @@ class UdpSocket(Socket, kind=SOCK_DGRAM, proto=IPPROTO_UDP, option="NET_UDP"):
         lock = self._lock
         lock.conn_dev_lock(self, None)
         try:
-            if bufsize > len(self._room):
-                self._grow(bufsize)
+            bufsize = self._make_room(bufsize)
             n = self._receive(bufsize, flags)
             source = self._from
             return bytes(self._view[:n]), (inet_ntoa(source[0]), source[1])

@@ -15,8 +15,7 @@ from greenlet import GreenletExit
 
 from board import Bench, Board
 from kernel.errors import BenchError, ContextError, Hang, Panic, TaskExit
-
-FIRST_LINE = 0
+from kernel.sockbase import MSG_DONTWAIT
 
 
 class Speechless(Exception):
@@ -47,7 +46,7 @@ def well(board: Board) -> bool:
 
 
 def first_report(board: Board) -> str:
-    return board.reports[0].splitlines()[FIRST_LINE].partition("] ")[2]
+    return board.reports[0].splitlines()[0].partition("] ")[2]
 
 
 # Exceptions
@@ -218,6 +217,9 @@ MISUSE: dict[str, tuple[Callable[[Any], Any], type[BaseException]]] = {
     "an IOB that is none": (lambda sys: sys.iobs.free(-1), ValueError),
     "a family": (lambda sys: sys.socket(99), OSError),
     "a port": (lambda sys: sys.socket().bind(("0.0.0.0", 70000)), OSError),
+    "a buffer of -1": (lambda sys: sys.socket().recv(-1), OSError),
+    "a huge buffer": (lambda sys: sys.socket().recv(1 << 50, MSG_DONTWAIT), BlockingIOError),
+    "no buffer": (lambda sys: sys.socket().recv(0, MSG_DONTWAIT), BlockingIOError),
     "run in a task": (lambda sys: sys.kernel.clock.run(None), ContextError),
 }
 

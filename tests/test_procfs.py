@@ -135,10 +135,11 @@ def test_status_and_ps_name_the_policy_and_the_cpu() -> None:
         status = fields(board.nsh("cat /proc/self/status"))
         assert status["Scheduler:"] == "SCHED_RR"
         assert status["CPU:"] in "0123"
-        assert fields(board.nsh("cat /proc/1/status"))["CPU:"] == "---"
+        assert fields(board.nsh("cat /proc/4/status"))["CPU:"] == "---"
+        assert [fields(board.nsh(f"cat /proc/{pid}/status"))["CPU:"] for pid in range(4)] == ["0", "1", "2", "3"]
         title, *rows = board.nsh("ps").splitlines()
         assert title.startswith("  TID   PID  PPID CPU PRI POLICY")
-        assert "  0 CPU0 IDLE" not in rows[0] and rows[0].endswith("CPU0 IDLE")
+        assert [row.split(maxsplit=13)[-1][-9:] for row in rows[:4]] == [f"CPU{n} IDLE" for n in range(4)]
 
 
 def test_kernel_threads_are_members_of_the_idle_tasks_group(board: Board) -> None:
