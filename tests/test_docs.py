@@ -1,0 +1,46 @@
+"""The README and docs/ point at things that are there, and their scripts run."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_and_every_path_leads_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    links = [page.parent / link for link in re.findall(r"\]\((?!https?:)([^)#]+)", text)]
+    paths = [ROOT / path for path in re.findall(r"`((?:csrc|kernel|drivers|board|lab|examples|docs)/[\w./]+\.\w+)`", text)]
+    assert not [str(path) for path in links + paths if not path.exists()]
+
+
+def _blocks(page: Path) -> list[str]:
+    """The indented blocks of a page, unindented."""
+    blocks = re.findall(r"(?:^(?:    .*|)\n)+", page.read_text(encoding="utf-8"), re.M)
+    return [re.sub(r"^    ", "", block, flags=re.M).strip("\n") for block in blocks]
+
+
+def test_the_readmes_first_script_prints_what_it_says(tmp_path: Path) -> None:
+    pytest.importorskip("scapy")
+    blocks = _blocks(ROOT / "README.md")
+    at = next(i for i, block in enumerate(blocks) if "first.pcapng" in block)
+    done = subprocess.run(
+        [sys.executable, "-c", blocks[at]],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == blocks[at + 1].strip()
+    assert (tmp_path / "first.pcapng").stat().st_size > 100
