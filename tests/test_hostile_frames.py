@@ -54,7 +54,7 @@ class Target:
         return raw(packet)
 
     def send(self, frame: bytes) -> None:
-        self.host.send(frame, raw=True)
+        self.host.send(frame)
 
     def answers(self) -> list[Ether]:
         """What the board has sent since the last call."""
@@ -66,7 +66,7 @@ class Target:
     def introduce(self) -> None:
         """The host's true address, in case somebody lied."""
         mac = self.host_mac
-        self.send(raw(Ether(dst=self.mac, src=mac) / ARP(op=1, hwsrc=mac, psrc=HOST, pdst=self.ip)) + bytes(18))
+        self.send(raw(Ether(dst=self.mac, src=mac) / ARP(op=1, hwsrc=mac, psrc=HOST, pdst=self.ip)))
         self.board.run(0.1)
 
     def check(self) -> None:

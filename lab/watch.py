@@ -1,0 +1,80 @@
+"""Looks after ``nutloop run``: says what its user would otherwise wait for in vain, and ends what cannot go on."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from kernel.clock import NS, Event
+
+if TYPE_CHECKING:
+    from board.board import Board
+    from lab.stdio import StdioConsole
+
+LOOK_NS = NS // 4
+SHELL = "nsh_main"
+
+
+class RunWatch:
+    """Looks at a live board four times a second.
+
+    ``say``: prints a line for the user. ``way_out``: the key that ends the run. ``console``: the one on standard input,
+    if there is one. ``failure``: why the run cannot go on; empty while it can.
+    """
+
+    def __init__(self, board: Board, say: Callable[[str], None], way_out: str) -> None:
+        self.console: StdioConsole | None = None
+        self.failure = ""
+        self._board = board
+        self._say = say
+        self._way_out = way_out
+        self._stopped = False
+        self._told: set[str] = set()
+        self._seen = b""  # of the console when it was last looked at
+        self._event = Event(board.bench.clock, self._look, housekeeping=True)
+        self._event.at(board.now_ns + LOOK_NS)
+
+    @property
+    def over(self) -> bool:
+        """Whether the run ends here."""
+        return self._stopped or (self.console is not None and self.console.quit)
+
+    def stop(self) -> None:
+        """Ends the run. May be called by a signal handler."""
+        self._stopped = True
+        self._board.bench.clock.wake()
+
+    @contextmanager
+    def stopped_by(self, signum: int) -> Iterator[None]:
+        """That signal ends the run. It is not made Ctrl-C's, which a shell's background jobs ignore."""
+        before = signal.signal(signum, lambda *_: self.stop())
+        try:
+            yield
+        finally:
+            signal.signal(signum, before)
+
+    def _look(self) -> None:
+        tap, kernel = self._board.eth0.tap, self._board.kernel
+        if tap is not None and tap.gone:
+            self.failure = f"TAP {tap.name} has disappeared; who deleted it?"
+            self.stop()
+            return
+        if kernel.booted and not kernel.closed:
+            if all(task.name != SHELL for task in kernel.tasks.by_pid.values()):
+                self._tell("the shell has ended")
+            elif self.console is not None and self.console.ended and self._at_the_prompt():
+                self._tell("standard input has ended")
+        self._event.at(self._board.now_ns + LOOK_NS)
+
+    def _at_the_prompt(self) -> bool:
+        """Whether the shell asks for more, and has for a while: its input may end in a command it has yet to read."""
+        before, self._seen = self._seen, self._board.uart.log.output()
+        prompt = str(self._board.kernel.options["NSH_PROMPT_STRING"]).encode()
+        return self._seen == before and prompt in self._seen.rpartition(b"\n")[2]
+
+    def _tell(self, what: str) -> None:
+        if what not in self._told:
+            self._told.add(what)
+            self._say(f"{what}; the board runs on; {self._way_out} ends it")
