@@ -139,11 +139,14 @@ class Mutex:
         if not count:
             return
         end: TaskExit | None = None
-        while lib.nxrmutex_set_count(self._board, self.number, count) < 0:  # not the holder yet
+        while True:
             try:
                 self.lock()
+                break
             except TaskExit as killed:  # it unwinds with the lock, which the code that it unwinds through gives back
                 end = killed
+        if count > 1 or end is not None:
+            lib.nxrmutex_set_count(self._board, self.number, count)
         if end is not None:
             raise end
 
