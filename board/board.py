@@ -219,13 +219,14 @@ class Board:
             job.abandon()
             if self.kernel.panic is not None:
                 raise BenchError(f"nsh: {command!r} cannot run any more: {self.kernel.panic}") from self.kernel.panic
-            raise TimeoutError(f"nsh: {command!r} did not end within {timeout} virtual seconds; so far:\n{job.text or '(nothing)'}")
+            so_far = job.text or "(nothing)"
+            raise TimeoutError(f"nsh: {command!r} did not end within {timeout} virtual seconds; so far:\n{so_far}")
         self._note(job.text)
         return NshReply(job.text, job.status)
 
     def _note(self, text: str) -> None:
         """What the host does with the shell is told in the console's log, though it did not pass on the line."""
-        self.uart.log.add(self.bench.now_ns, text.encode())
+        self.uart.log.add(self.bench.now_ns, text.encode("utf-8", "backslashreplace"))
 
     def irq_line(self, number: int) -> IrqLine:
         """A free interrupt line (6..31) for a device of your own; see docs/driver.md."""

@@ -31,8 +31,10 @@ def read_defconfig(path: Path) -> list[Setting]:
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the configuration {path}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"cannot read the configuration {path}: it is not text; is this a NuttX .config?") from error
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration {path}: {error.strerror}") from error
     settings = []
     for number, line in enumerate(lines, start=1):
         text = line.strip()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from board import attach
 from board.mac import Mac
-from board.wire import HostEnd, Switch, mac_text
+from board.wire import HostEnd, Port, Switch, mac_text
 from drivers.ethernet import EthernetDriver
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ class EthernetPort:
         self.mac_model = mac
         self.driver: EthernetDriver | None = None  # made anew at every boot, if NET_ETHERNET is set
         self.host: HostEnd | None = None
+        self.tap: Port | None = None  # the host's interface, if the cable leads there instead
         self.switch: Switch | None = None
 
     @property

@@ -55,6 +55,18 @@ int64_t irq_count(struct board *b, int32_t irq)
   return irq >= 0 && irq < NIRQS ? (int64_t)b->irq[irq].count : -EINVAL;
 }
 
+/* enabled, requested, served */
+
+int32_t irq_info(struct board *b, int32_t irq, int64_t *out, int32_t n)
+{
+  if (irq < 0 || irq >= NIRQS || n < 3) return -EINVAL;
+  const struct irq_line *l = &b->irq[irq];
+  out[0] = l->enabled;
+  out[1] = l->level || l->latched;
+  out[2] = (int64_t)l->count;
+  return 0;
+}
+
 /* Watchdogs with a Python callback. */
 
 int32_t wdog_new(struct board *b, int32_t housekeeping)

@@ -213,7 +213,8 @@ class Clock:
             where = f"{guest.where(value >> 8)} asks again as soon as its handler returns; the handler has to quiet it"
             return self.give_up(self._livelock(where))
         stack = "".join(traceback.format_stack(limit=12)[:-3])
-        error = self._livelock(f"{guest.where()} goes on and on in the kernel; it has to sleep, wait or burn time\n{stack}")
+        what = "goes on and on in the kernel; it has to sleep, wait or burn time"
+        error = self._livelock(f"{guest.where()} {what}\n{stack}")
         self.give_up(error)
         raise error  # and when the host lets time pass again, the task that span dies of it
 

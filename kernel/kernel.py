@@ -142,7 +142,7 @@ class Kernel:
 
         ``qid``: HPWORK, LPWORK, or a queue of one's own.
         """
-        queue = self.queues.get(qid)  # type: ignore[call-overload]  # a queue of one's own is simply not there
+        queue = self.queues.get(qid)  # type: ignore[arg-type]  # a queue of one's own is simply not there
         if queue is None and isinstance(qid, WorkQueue):
             queue = qid
         return queue.queue(work, worker, arg, delay) if queue else -EINVAL

@@ -95,7 +95,10 @@ class Capture:
 
     def __init__(self, board: Board, path: str) -> None:
         self.path = path
-        self._file = open(path, "wb")  # noqa: SIM115 - closed with the bench
+        try:
+            self._file = open(path, "wb")  # noqa: SIM115 - closed with the bench
+        except OSError as error:
+            raise OSError(error.errno, f"cannot write the capture {path}: {error.strerror}") from error
         model = board.eth0.mac_model
         self._capture = PortCapture(model, self._file, name=board.eth0.name, hardware=board.name, mac=model.address)
         board.bench.on_close.append(self.close)

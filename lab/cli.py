@@ -7,12 +7,16 @@ the board cannot start (configuration refused, TAP or file not to be had, C core
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from board.board import Board
+    from lab.stdio import StdioConsole
+    from lab.tap import Tap
 
 OK, FAILED, USAGE, NO_START = 0, 1, 2, 3
 EXIT_CODES = "exit codes: 0 ended as asked, 1 the run failed, 2 usage, 3 the board cannot start"
@@ -24,6 +28,7 @@ class NoStart(Exception):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code. argparse itself exits with 0 after --help, with 2 for a wrong usage."""
+    _open_standard_streams()
     arguments = _parser().parse_args(argv)
     try:
         code: int = arguments.verb(arguments)
@@ -34,6 +39,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return FAILED
     return code
+
+
+def _open_standard_streams() -> None:
+    """A closed one (``<&-``) is /dev/null: the next file to be opened would get its number, and the console with it."""
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the smallest free number, this one
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -167,25 +181,37 @@ def _boards(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     _load()
     from kernel.errors import BenchError
+    from lab.watch import RunWatch
 
     board = _start(arguments)
-    failure = None
-    try:
-        ended = _attach(board, arguments)
-        board.run_until(lambda: board.kernel.closed or ended())
-    except KeyboardInterrupt:
-        pass  # the way to end it without a terminal
-    except BenchError as error:
-        failure = error
-    finally:
-        reports = board.reports
-        board.close()  # gives the terminal back before anything is printed
+    raw = arguments.console == "stdio" and os.isatty(0)
+    watch = RunWatch(board, _say_raw if raw else _say, "Ctrl-]" if raw else "Ctrl-C")
+    with watch.stopped_by(signal.SIGTERM):
+        try:
+            watch.console = _attach(board, arguments)
+            board.run_until(lambda: board.kernel.closed or watch.over)
+        except KeyboardInterrupt:
+            pass  # the way to end it without a terminal
+        except BenchError as error:
+            watch.failure = str(error)
+        finally:
+            reports = board.reports
+            board.close()  # gives the terminal back before anything is printed
     for report in reports:
-        print(f"nutloop: report: {report}", file=sys.stderr)
-    if failure is not None:
-        print(f"nutloop: the run failed: {failure}", file=sys.stderr)
+        _say(f"report: {report}")
+    if watch.failure:
+        _say(f"the run failed: {watch.failure}")
         return FAILED
     return OK
+
+
+def _say(text: str) -> None:
+    print(f"nutloop: {text}", file=sys.stderr, flush=True)
+
+
+def _say_raw(text: str) -> None:
+    """The same in the middle of a line of a raw terminal."""
+    print(f"\r\nnutloop: {text}", file=sys.stderr, end="\r\n", flush=True)
 
 
 def _start(arguments: argparse.Namespace) -> Board:
@@ -197,33 +223,54 @@ def _start(arguments: argparse.Namespace) -> Board:
     try:
         board = Board(arguments.profile, config=arguments.config, seed=arguments.seed, live=True, **dict(arguments.set))
     except (ConfigError, BenchError, OSError) as error:
-        raise NoStart(str(error)) from error
+        raise NoStart(_why(error)) from error
     try:
         if arguments.tap:
-            board.eth0.attach_tap(arguments.tap)
+            _describe(board, board.eth0.attach_tap(arguments.tap))
         elif board.eth0.host is not None:
             board.eth0.host.answers(echo=True)  # the router of a person who tries ping; a test's bench stays silent
         if arguments.capture:
             board.capture(arguments.capture)
     except (BenchError, OSError) as error:
         board.close()
-        raise NoStart(str(error)) from error
+        raise NoStart(_why(error)) from error
     for warning in board.config.warnings:
-        print(f"nutloop: warning: {warning}", file=sys.stderr)
+        _say(f"warning: {warning}")
     if board.config.unmodelled:
-        print(f"nutloop: not modelled: {', '.join(sorted(board.config.unmodelled))}", file=sys.stderr)
+        _say(f"not modelled: {', '.join(sorted(board.config.unmodelled))}")
     return board
 
 
-def _attach(board: Board, arguments: argparse.Namespace) -> Any:
-    """Attaches the console; returns a function that says whether its user wants to leave."""
+def _why(error: Exception) -> str:
+    """Its text, without "[Errno 2]"."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
+def _describe(board: Board, tap: Tap) -> None:
+    """Says what stands between the host and the board: a name nobody had set up, an interface that is down."""
+    from kernel.inet import inet_ntoa
+
+    up = f"ip link set {tap.name} up"
+    if tap.created:
+        mask = board.config.number("NETINIT_NETMASK").bit_count()
+        address = f"{inet_ntoa(board.config.number('NETINIT_DRIPADDR'))}/{mask}"
+        _say(
+            f"tap {tap.name} did not exist; created it until this run ends. "
+            f"It is down: ip addr add {address} dev {tap.name}; {up}"
+        )
+    elif not tap.enabled:
+        _say(f"tap {tap.name} is down: {up}")
+
+
+def _attach(board: Board, arguments: argparse.Namespace) -> StdioConsole | None:
+    """Attaches the console; returns it if it is the one on standard input."""
     if arguments.console == "pty":
         print(f"console on {board.console.pty()}; end with Ctrl-C", flush=True)
-        return lambda: False
-    if sys.stdin.isatty():
+        return None
+    if os.isatty(0):
         print(f"{board.config.profile}, live; leave with Ctrl-] or Ctrl-A x", file=sys.stderr)
-    console = board.console.stdio()
-    return lambda: console.quit
+    console: StdioConsole = board.console.stdio()
+    return console
 
 
 if __name__ == "__main__":

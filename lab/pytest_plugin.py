@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lab.wire import WireSocket
 
 FOLDER = "nutloop-artifacts"
+KINDS: dict[str, type] = {"profile": str, "seed": int, "live": bool, "config": str}  # in a marker
 PROMPT = b"nsh> "
 PROMPT_SETTLES = 0.001  # virtual seconds for the control sequence behind it
 
@@ -42,7 +43,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--nutloop-artifacts",
         metavar="DIR",
-        help=f"where failed tests leave console, wire, trace and state of their board (default: {FOLDER})",
+        help="where failed tests leave console, wire, trace and state of their board "
+        f"(default: {FOLDER} in pytest's rootdir)",
     )
     group.addoption("--nutloop-keep", action="store_true", help="keep them for tests that pass, too")
 
@@ -57,7 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     seed = config.getoption("--nutloop-seed")
-    return f"nutloop: seed {0 if seed is None else seed}, artifacts in {os.path.relpath(_artifacts(config))}"
+    return f"nutloop: seed {0 if seed is None else seed}, artifacts in {_artifacts(config)}"
 
 
 @pytest.fixture
@@ -67,10 +69,13 @@ def board(request: pytest.FixtureRequest) -> Iterator[Board]:
     from board.kconfig import ConfigError
     from lab.artifacts import BoardRecord
 
+    refused = ""
     try:
         made = Board(**_configuration(request.node))
     except ConfigError as error:
-        pytest.fail(str(error), pytrace=False)
+        refused = str(error)
+    if refused:  # outside of the handler: pytest would show both errors
+        pytest.fail(refused, pytrace=False)
     with made:
         request.node.stash[_record] = BoardRecord(made)
         made.boot()
@@ -127,15 +132,21 @@ def _configuration(item: pytest.Item) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     for marker in reversed(list(item.iter_markers("board"))):
         if len(marker.args) > 1:
-            raise pytest.UsageError(f"{item.nodeid}: marker board takes one profile, and options by name")
+            pytest.fail(f"{item.nodeid}: marker board takes one profile, and options by name", pytrace=False)
         arguments |= {"profile": marker.args[0]} if marker.args else {}
         arguments |= marker.kwargs
+    for name, kind in KINDS.items():
+        if not isinstance(arguments.get(name, kind()), kind):
+            text = f"{item.nodeid}: marker board: {name}={arguments[name]!r} has to be of type {kind.__name__}"
+            pytest.fail(text, pytrace=False)
     seed = item.config.getoption("--nutloop-seed")
     return arguments if seed is None else arguments | {"seed": seed}
 
 
 def _artifacts(config: pytest.Config) -> Path:
-    return config.rootpath / (config.getoption("--nutloop-artifacts") or FOLDER)
+    """Where the artifacts go. A path that was typed means what it means to the shell it was typed in."""
+    given = config.getoption("--nutloop-artifacts")
+    return Path(os.path.abspath(config.invocation_params.dir / given)) if given else config.rootpath / FOLDER
 
 
 def _folder(item: pytest.Item) -> Path:

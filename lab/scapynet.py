@@ -34,6 +34,7 @@ class NutloopProvider(InterfaceProvider):
     def __init__(self) -> None:
         self.ports: list[EthernetPort] = []  # the latest last
         self.routes: dict[int, Route] = {}  # by the port's id()
+        self.neighbours: dict[int, dict[str, str]] = {}  # addresses that were told to scapy, by the port's id()
 
     def load(self) -> dict[str, Any]:
         """The interfaces by name."""
@@ -105,7 +106,8 @@ def register(port: EthernetPort) -> None:
         provider.routes[id(port)] = route = _route(port)
         conf.route.routes.insert(0, route)
         conf.route.invalidate_cache()
-    _teach(port)
+    provider.neighbours.setdefault(id(port), {}).update(_neighbours(port))
+    _teach(provider.neighbours[id(port)])
 
 
 def unregister(port: EthernetPort) -> None:
@@ -118,10 +120,10 @@ def unregister(port: EthernetPort) -> None:
     conf.ifaces.data.update(provider.load())
     conf.route.routes.remove(provider.routes.pop(id(port)))
     conf.route.invalidate_cache()
-    for board in port.board.bench.boards:
-        _arp_cache().pop(board.eth0.ip, None)
+    for address in provider.neighbours.pop(id(port)):
+        _arp_cache().pop(address, None)
     for other in provider.ports:
-        _teach(other)
+        _teach(provider.neighbours[id(other)])
     if not provider.ports:
         del conf.ifaces.providers[NutloopProvider]
 
@@ -133,7 +135,16 @@ def _route(port: EthernetPort) -> Route:
     return (host.ip & mask, mask, "0.0.0.0", host.name, inet_ntoa(host.ip), METRIC)
 
 
-def _teach(port: EthernetPort) -> None:
-    """The boards' addresses, which scapy would otherwise ask for in the middle of building a packet."""
-    for board in port.board.bench.boards:
-        _arp_cache()[board.eth0.ip] = board.eth0.mac
+def _teach(neighbours: dict[str, str]) -> None:
+    cache = _arp_cache()
+    for address, mac in neighbours.items():
+        cache[address] = mac
+
+
+def _neighbours(port: EthernetPort) -> dict[str, str]:
+    """The boards' addresses, which scapy would otherwise ask for in the middle of building a packet.
+
+    They are remembered: a board that is off has none, and may be off when they are to be forgotten.
+    """
+    boards = (board for board in port.board.bench.boards if not board.kernel.closed and board.eth0.driver is not None)
+    return {board.eth0.ip: board.eth0.mac for board in boards}

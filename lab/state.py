@@ -7,7 +7,9 @@ import traceback
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from kernel.core import lib
+from kernel.core import lib, numbers
+from kernel.iob import IobOwner
+from kernel.udp import udp_connections
 from kernel.wqueue import HPWORK, LPWORK
 
 if TYPE_CHECKING:
@@ -19,17 +21,20 @@ NS = 1_000_000_000
 STATES = ("Inactive", "Ready", "Running", "Waiting", "Stopped")  # enum task_state
 WAIT_SEM, WAIT_MUTEX = 1, 2  # enum wait_kind; whoever waits for a signal sleeps
 NOBODY = -1
+NIRQS = 32
+NO_HANDLER = "no handler"
+UDP_OWNERS = (IobOwner.UDP_READ, IobOwner.UDP_WRITE)
 ENTRY = ("kernel/task.py", "kernel/clock.py")  # how any task starts and waits
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def state_text(board: Board) -> str:
-    """Tasks, IOBs, work queues and interface counters of a board, now. Says so if the board is closed."""
+    """Tasks, locks, IOBs, work queues, interrupt lines and counters of a board, now. Says so if the board is closed."""
     kernel = board.kernel
     if kernel.gone:
         return f"{board.name}: the board is closed\n"
     parts = [f"{board.name} at {board.now:.9f} s", tasks_text(kernel), locks_text(kernel), iobs_text(kernel)]
-    parts += [queues_text(kernel), counters_text(board)]
+    parts += [queues_text(kernel), irqs_text(kernel), counters_text(board)]
     return "\n".join(part for part in parts if part)
 
 
@@ -97,10 +102,25 @@ def iobs_text(kernel: Kernel) -> str:
         f"IOBs: {s.nfree} of {s.ntotal} free (at least {s.lowwater} always were), {s.nthrottle} for throttled callers; "
         f"waiting: {s.nwait} unthrottled, {s.throttle_wait} throttled"
     ]
-    holders = Counter((holder.owner.name, holder.instance) for holder in kernel.iobs.ledger())
-    lines += [f"  {n:4} {name.lower()} {instance}" for (name, instance), n in sorted(holders.items())]
+    ports = {udp.conn: f"port {udp.lport}" for udp in udp_connections(kernel)}
+    holders = Counter((holder.owner, holder.instance) for holder in kernel.iobs.ledger())
+    for (owner, instance), n in sorted(holders.items()):
+        whose = ports.get(instance) if owner in UDP_OWNERS else None
+        lines.append(f"  {n:4} {owner.name.lower()} {whose or instance}")
     fault = kernel.iobs.check()
     return "\n".join(lines + ([f"  {fault}"] if fault else []))
+
+
+def irqs_text(kernel: Kernel) -> str:
+    """The interrupt lines that have a handler, or are requested although they have none."""
+    lines = []
+    for irq in range(NIRQS):
+        enabled, requested, served = numbers(lib.irq_info, kernel.board, irq, n=3)
+        name = kernel.irqs.name(irq)
+        if name != NO_HANDLER or requested:
+            state = ("" if enabled else "masked, ") + ("requested, " if requested else "")
+            lines.append(f"irq {irq} {name}: {state}{served} served")
+    return "\n".join(lines)
 
 
 def queues_text(kernel: Kernel) -> str:

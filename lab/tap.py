@@ -8,7 +8,10 @@ A TAP has to exist and to be the user's, once: ``sudo ip tuntap add dev tap0 mod
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import socket
+import struct
 from typing import TYPE_CHECKING
 
 from board.wire import Port
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 _NO_OPEN, _NO_SETIFF = 1000, 2000  # enum tap_error
 TAP_MBPS = 10000
+_SIOCGIFFLAGS, _IFF_UP = 0x8913, 1  # linux/sockios.h, linux/if.h
+_IFREQ = struct.Struct("16sH22x")
 
 
 class TapError(BenchError):
@@ -64,17 +69,40 @@ def _explain(name: str, error: int) -> str:
 class Tap(Port):
     """A TAP interface as the end of a cable, in a live bench.
 
-    Frames from the host arrive at the instant they are read; what a board sends is written at once. Raises TapError.
+    Frames from the host arrive at the instant they are read; what a board sends is written at once. ``created``: the
+    interface was not there before and goes with this object, which takes the right to make one. Raises TapError.
     """
 
     def __init__(self, clock: Clock, name: str) -> None:
         if not clock.live:
             raise TapError(f"TAP {name}: the bench runs in lockstep, and the host's kernel cannot wait: use live=True")
+        self.created = name not in (interface for _, interface in socket.if_nameindex())
         number = int(lib.tap_open(clock.bench, name.encode(), TAP_MBPS))
         if number <= -_NO_OPEN:
             raise TapError(_explain(name, -number))
         super().__init__(clock, number, name)
         self._index = check(lib.live_add_port(clock.bench, self.number), f"TAP {name}")
+        try:
+            self._ifindex = socket.if_nametoindex(name)
+        except OSError as error:
+            self.close()
+            raise TapError(f"TAP {name}: the host has no interface of that name: is it a pattern?") from error
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the host has set its interface up. Raises OSError (ENODEV) if it is gone."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            _, flags = _IFREQ.unpack(fcntl.ioctl(s, _SIOCGIFFLAGS, _IFREQ.pack(self.name.encode(), 0)))
+        return bool(flags & _IFF_UP)
+
+    @property
+    def gone(self) -> bool:
+        """Whether the host's interface was deleted. The link is down then."""
+        try:
+            socket.if_indextoname(self._ifindex)
+        except OSError:
+            return True
+        return False
 
     @property
     def drops(self) -> int:
@@ -96,5 +124,5 @@ def attach_tap(port: EthernetPort, name: str) -> Tap:
     tap = Tap(port.board.bench.clock, name)
     port.mac_model.unplug()
     tap.plug(port.mac_model)
-    port.host = None
+    port.host, port.tap = None, tap
     return tap

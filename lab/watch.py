@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kernel.clock import NS, Event
+from lab.tap import Tap
 
 if TYPE_CHECKING:
     from board.board import Board
@@ -57,7 +58,7 @@ class RunWatch:
 
     def _look(self) -> None:
         tap, kernel = self._board.eth0.tap, self._board.kernel
-        if tap is not None and tap.gone:
+        if isinstance(tap, Tap) and tap.gone:
             self.failure = f"TAP {tap.name} has disappeared; who deleted it?"
             self.stop()
             return

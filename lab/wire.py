@@ -39,6 +39,10 @@ class WireSocket(WireView):
     def __init__(self, port: EthernetPort, *, outgoing: bool = False) -> None:
         clock, host = port.board.bench.clock, port.host
         self.closed = True
+        if port.tap is not None:
+            raise BenchError(
+                f"{port.board.name}: {port.name} is attached to TAP {port.tap.name}; use capture() or the TAP itself"
+            )
         name = host.name if host is not None else "a wire"
         if host is None or lib.port_peer(clock.bench, host.number) <= 0:
             raise BenchError(f"{port.board.name}: {port.name} is plugged into something else than {name}")

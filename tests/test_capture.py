@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scapy.layers.inet import ICMP, IP
+from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import Ether
 from scapy.utils import PcapNgReader
 
@@ -97,7 +97,7 @@ def test_a_capture_moves_no_time_and_ends_no_quiet() -> None:
 
 
 def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
-    with Board("sim") as board, pytest.raises(FileNotFoundError):
+    with Board("sim") as board, pytest.raises(FileNotFoundError, match=r"cannot write the capture .*where\.pcapng: No"):
         board.capture(str(tmp_path / "no" / "where.pcapng"))
 
 
@@ -178,3 +178,40 @@ def test_the_state_tells_who_holds_the_iobs_and_who_waits_for_one() -> None:
     assert f"8 app {task.pid}" in text
     assert "hog: waits for an IOB" in text
     assert "waiting: 1 unthrottled, 0 throttled" in text
+
+
+def test_the_state_shows_interrupt_lines_and_what_is_requested_on_them() -> None:
+    def adc_interrupt(irq: int, arg: Any) -> None:
+        pass
+
+    with Board("sim") as board:
+        board.boot()
+        line = board.irq_line(6)
+        board.kernel.irqs.attach(6, adc_interrupt, name="adc_interrupt")
+        board.kernel.irqs.enable(6)
+        line.pulse()
+        board.run(0.1)
+        assert "irq 6 adc_interrupt: 1 served\n" in state_text(board)
+        board.kernel.irqs.disable(6)
+        line.pulse()
+        board.run(0.1)
+        board.irq_line(7).set(True)
+        text = state_text(board)
+    assert "irq 6 adc_interrupt: masked, requested, 1 served\n" in text
+    assert "irq 7 no handler: masked, requested, 0 served\n" in text
+    assert "irq 8" not in text
+
+
+def test_the_state_names_the_port_whose_datagrams_hold_iobs() -> None:
+    def idler(sys: Any) -> None:
+        s = sys.socket()
+        s.bind(("", 9))
+        sys.sleep(100)
+
+    with Board("sim") as board:
+        wire = board.eth0.wire()
+        board.spawn(idler, name="idler")
+        board.run(1)
+        wire.send(Ether(dst=board.eth0.mac) / IP(dst=board.eth0.ip) / UDP(sport=5, dport=9) / b"x")
+        board.run(1)
+        assert "   1 udp_read port 9\n" in state_text(board)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import serial
@@ -26,7 +27,7 @@ def nutloop(tmp_path: Path) -> Iterator[Nutloop]:
     """Starts the command in a process of its own, away from the checkout."""
     started = []
 
-    def start(*arguments: str) -> subprocess.Popen[bytes]:
+    def start(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [sys.executable, "-m", "lab.cli", *arguments],
             stdin=subprocess.PIPE,
@@ -34,6 +35,7 @@ def nutloop(tmp_path: Path) -> Iterator[Nutloop]:
             stderr=subprocess.PIPE,
             cwd=tmp_path,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            **options,
         )
         started.append(process)
         return process
@@ -111,7 +113,8 @@ def test_a_wrong_usage_is_2(arguments: tuple[str, ...]) -> None:
         (("--set", "IOB_NBUFFERS=4", "--set", "IOB_THROTTLE=9"), "IOB_THROTTLE"),
         (("--profile", "stm32"), "give one of sim"),
         (("--config", "/no/such/file"), "/no/such/file"),
-        (("--capture", "/no/such/dir/x.pcapng"), "/no/such/dir/x.pcapng"),
+        (("--config", sys.executable), "it is not text; is this a NuttX .config?"),
+        (("--capture", "/nope/x"), "nutloop: cannot write the capture /nope/x: No such file or directory\n"),
         (("--tap", "an-interface-name-that-is-too-long"), "TAP an-interface-name-that-is-too-long"),
     ],
 )
@@ -140,6 +143,7 @@ def test_run_serves_a_script_on_its_standard_input(nutloop: Nutloop, tmp_path: P
     out, err = process.communicate(b"cat /proc/iobinfo\nping -c 1 -W 10 10.0.1.1\npoweroff\n", PATIENCE)
     assert (process.returncode, err) == (OK, b"")
     assert b"NuttShell" in out and b"        40" in out
+    assert b"1 packets transmitted, 1 received" in out
     assert len(PcapNgReader(str(path)).read_all()) >= 3
 
 
@@ -152,6 +156,53 @@ def test_run_on_a_pty_talks_to_pyserial_and_ends_with_ctrl_c(nutloop: Nutloop) -
         assert port.read_until(b"nsh> ").endswith(b"nsh> ")
         port.write(b"uname\n")
         assert b"NuttX" in port.read_until(b"NuttX")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE) == OK
+
+
+def test_a_run_that_is_terminated_takes_its_terminals_link_away(nutloop: Nutloop) -> None:
+    process = nutloop("run", "--console", "pty")
+    link = Path(line_of(process).split()[2].rstrip(";"))
+    assert link.is_symlink()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE) == OK
+    assert not link.is_symlink() and not link.parent.exists()
+
+
+def test_sigterm_ends_a_background_job_which_ignores_ctrl_c(nutloop: Nutloop) -> None:
+    process = nutloop("run", "--console", "pty", preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+    line_of(process)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE) == OK
+
+
+def test_the_end_of_standard_input_is_told_when_the_board_waits_for_more(nutloop: Nutloop) -> None:
+    process = nutloop("run")
+    assert process.stdin is not None and process.stderr is not None
+    process.stdin.write(b"uname\n")
+    process.stdin.close()
+    process.stdin = None
+    assert process.stderr.readline() == b"nutloop: standard input has ended; the board runs on; Ctrl-C ends it\n"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, err) == (OK, b"")
+    assert b"NuttX" in out
+
+
+def test_the_end_of_the_shell_is_told(nutloop: Nutloop) -> None:
+    process = nutloop("run")
+    assert process.stdin is not None and process.stderr is not None
+    process.stdin.write(b"exit\n")
+    process.stdin.flush()
+    assert process.stderr.readline() == b"nutloop: the shell has ended; the board runs on; Ctrl-C ends it\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE) == OK
+
+
+def test_closed_standard_streams_are_dev_null(nutloop: Nutloop) -> None:
+    process = nutloop("run", preexec_fn=lambda: [os.close(fd) for fd in (0, 1)])
+    assert process.stderr is not None
+    assert b"standard input has ended" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE) == OK
 

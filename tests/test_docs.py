@@ -18,7 +18,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 def test_every_link_and_every_path_leads_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     links = [page.parent / link for link in re.findall(r"\]\((?!https?:)([^)#]+)", text)]
-    paths = [ROOT / path for path in re.findall(r"`((?:csrc|kernel|drivers|board|lab|examples|docs)/[\w./]+\.\w+)`", text)]
+    named = re.findall(r"`((?:csrc|kernel|drivers|board|lab|examples|docs)/[\w./]+\.\w+)`", text)
+    paths = [ROOT / path for path in named]
     assert not [str(path) for path in links + paths if not path.exists()]
 
 

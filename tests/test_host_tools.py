@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,8 +21,8 @@ HERE = Path(__file__).resolve()
 UNSHARE = ["unshare", "-n"] if os.getuid() == 0 else ["unshare", "-rn"]
 
 
-def on_the_host(command: str, *tools: str) -> str:
-    """Runs ``command`` beside a live board at 10.0.1.2, echo on UDP port 7; returns its output, or skips."""
+def may_use_tap(*tools: str) -> None:
+    """Skips the test where it cannot have a TAP interface of its own, or one of these programs."""
     for tool in ("unshare", "ip", *tools):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed")
@@ -30,12 +31,24 @@ def on_the_host(command: str, *tools: str) -> str:
     probe = subprocess.run([*UNSHARE, "true"], capture_output=True, text=True, check=False)
     if probe.returncode != 0:
         pytest.skip(f"no network namespace of one's own: {probe.stderr.strip()}")
+
+
+def in_a_namespace(*command: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command whose Python, if it has one, finds the board; the sanitizer is not for the host's tools."""
     env = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"} | {"PYTHONPATH": str(HERE.parent.parent)}
+    return subprocess.run([*UNSHARE, *command], capture_output=True, text=True, timeout=60, env=env, check=False)
+
+
+def python() -> list[str]:
+    """This Python, with the sanitizer if this one runs with it."""
     preload = os.environ.get("LD_PRELOAD")
-    python = ["env", f"LD_PRELOAD={preload}", sys.executable] if preload else [sys.executable]
-    done = subprocess.run(
-        [*UNSHARE, *python, str(HERE), command], capture_output=True, text=True, timeout=60, env=env, check=False
-    )
+    return ["env", f"LD_PRELOAD={preload}", sys.executable] if preload else [sys.executable]
+
+
+def on_the_host(command: str, *tools: str) -> str:
+    """Runs ``command`` beside a live board at 10.0.1.2, echo on UDP port 7; returns its output, or skips."""
+    may_use_tap(*tools)
+    done = in_a_namespace(*python(), str(HERE), command)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -76,6 +89,40 @@ def test_tcpdump_sees_both_directions() -> None:
     )
     assert out.count("ICMP echo request") == 2
     assert out.count("ICMP echo reply") == 2
+
+
+def run_beside(*commands: str, tap: str = "tap0") -> subprocess.CompletedProcess[str]:
+    """Runs ``nutloop run --tap`` in a namespace of its own after the first command of the host, beside the others."""
+    may_use_tap()
+    before, *beside = commands
+    nutloop = f"{shlex.join(python())} -m lab.cli run --tap {tap} --console pty"
+    script = f"{before}\n{nutloop} & pid=$!\n" + "\n".join(beside) + "\nwait $pid"
+    return in_a_namespace("sh", "-c", script)
+
+
+AWAIT = "until ip link show dev {} 2>/dev/null | grep -q LOWER_UP; do sleep 0.05; done"
+
+
+def test_an_interface_that_run_creates_is_told_with_what_it_lacks() -> None:
+    made = "until ip link show dev typo0 2>/dev/null; do sleep 0.05; done; sleep 0.5; kill $pid"
+    done = run_beside("true", made, tap="typo0")
+    assert done.returncode == 0
+    assert done.stderr == (
+        "nutloop: tap typo0 did not exist; created it until this run ends. "
+        "It is down: ip addr add 10.0.1.1/24 dev typo0; ip link set typo0 up\n"
+    )
+
+
+def test_an_interface_that_is_down_is_told() -> None:
+    done = run_beside("ip tuntap add dev tap0 mode tap", "sleep 1; kill $pid")
+    assert (done.returncode, done.stderr) == (0, "nutloop: tap tap0 is down: ip link set tap0 up\n")
+
+
+def test_a_run_whose_interface_disappears_has_failed() -> None:
+    up = "ip tuntap add dev tap0 mode tap; ip link set tap0 up"
+    done = run_beside(up, AWAIT.format("tap0"), "sleep 0.3; ip link delete tap0")
+    assert done.returncode == 1
+    assert done.stderr == "nutloop: the run failed: TAP tap0 has disappeared; who deleted it?\n"
 
 
 def _echo(sys: Any) -> None:

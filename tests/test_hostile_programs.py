@@ -95,9 +95,7 @@ def test_a_worker_outlives_whatever_its_work_raises(board: Board, error: type[Ba
 
 @pytest.mark.parametrize("error", [ValueError, SystemExit, Speechless, TaskExit])
 @pytest.mark.parametrize("where", ["timer", "line"])
-def test_what_a_handler_raises_is_a_panic_and_reset_helps(
-    board: Board, error: type[BaseException], where: str
-) -> None:
+def test_what_a_handler_raises_is_a_panic_and_reset_helps(board: Board, error: type[BaseException], where: str) -> None:
     def fails(*_args: Any) -> None:
         raise error("x")
 

@@ -45,6 +45,12 @@ def test_a_line_ends_at_the_first_command_that_fails(board: Board) -> None:
     assert board.nsh("echo a; false; echo b") == "a\n"
 
 
+def test_more_than_one_line_is_refused_before_anything_runs(board: Board) -> None:
+    with pytest.raises(ValueError, match=r"'ps\\nuname' has more than one line"):
+        board.nsh("ps\nuname")
+    assert board.nsh("echo a\n") == "a\n"
+
+
 def test_dollar_question_mark_survives_empty_commands(board: Board) -> None:
     assert board.nsh(";echo $?; ;echo $?") == "0\n0\n"
 

@@ -82,7 +82,7 @@ def test_every_test_has_a_board_of_its_own(board):
         "--strict-markers",
     )
     result.assert_outcomes(passed=2)
-    result.stdout.fnmatch_lines(["nutloop: seed 0, artifacts in nutloop-artifacts"])
+    result.stdout.fnmatch_lines([f"nutloop: seed 0, artifacts in {pytester.path}/nutloop-artifacts"])
     assert not (pytester.path / "nutloop-artifacts").exists()
 
 
@@ -184,6 +184,36 @@ def test_a_configuration_that_is_refused_is_an_error_of_the_test(run: Run) -> No
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["unknown option IOB_NBUFFER; did you mean IOB_NBUFFERS*"])
     result.stdout.no_fnmatch_line("*board/config.py*")
+
+
+@pytest.mark.parametrize(
+    ("marker", "text"),
+    [
+        ("'sim', 'smp4'", "*::test_it: marker board takes one profile, and options by name"),
+        ("8", "*::test_it: marker board: profile=8 has to be of type str"),
+        ("seed='x'", "*::test_it: marker board: seed='x' has to be of type int"),
+        ("'nope'", "no profile and no file 'nope'; give one of sim*"),
+    ],
+)
+def test_a_marker_that_makes_no_sense_is_one_line(run: Run, marker: str, text: str) -> None:
+    result = run(f"import pytest\n@pytest.mark.board({marker})\ndef test_it(board):\n    pass\n")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([text])
+    result.stdout.no_fnmatch_line("*pytest_plugin.py*")
+    result.stdout.no_fnmatch_line("*another exception*")
+
+
+def test_a_folder_for_artifacts_is_taken_from_where_pytest_was_started(
+    run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    below = pytester.mkdir("below")
+    monkeypatch.chdir(below)
+    where = (f"--rootdir={pytester.path}", str(pytester.path), "--nutloop-artifacts=kept")
+    for workers in ((), ("-n", "1")):
+        result = run("def test_it(board):\n    assert 0\n", *where, *workers)
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines([f"nutloop: seed 0, artifacts in {below}/kept"])
+    assert sorted(path.name.partition("@")[2] for path in folders(below / "kept")) == ["", "gw0"]
 
 
 def test_the_plugin_imports_no_board_before_a_test_needs_one(run: Run) -> None:

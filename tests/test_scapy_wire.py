@@ -16,6 +16,7 @@ from scapy.sendrecv import bridge_and_sniff, sendp, sndrcv, sniff, sr1, srp, srp
 
 from board import Bench, Board
 from board.board import IRQ_ETH
+from board.wire import Port
 from kernel.errors import BenchError, Panic
 from lab.wire import WireSocket
 
@@ -294,6 +295,25 @@ def test_nl0_is_an_interface_of_scapy_while_the_bench_is_open() -> None:
     assert "nl0" not in conf.ifaces.data
     assert conf.route.routes == routes
     assert "10.0.1.2" not in conf.netcache.arp_cache
+
+
+def test_a_board_that_was_powered_off_is_forgotten_like_any_other() -> None:
+    with Bench() as bench:
+        boards = [bench.board(), bench.board()]
+        boards[0].eth0.wire()
+        assert conf.netcache.arp_cache["10.0.1.3"] == boards[1].eth0.mac
+        boards[1].power_off()
+        boards[0].eth0.wire()
+        boards[0].power_off()
+    assert not {"10.0.1.2", "10.0.1.3"} & set(conf.netcache.arp_cache.keys())
+    assert "nl0" not in conf.ifaces.data
+
+
+def test_a_wire_on_a_port_that_has_a_tap_says_where_it_leads(board: Board) -> None:
+    board.eth0.tap = Port(board.bench.clock, board.eth0.mac_model.number, "tap0")
+    board.eth0.host = None
+    with pytest.raises(BenchError, match=r"eth0 is attached to TAP tap0; use capture\(\) or the TAP itself"):
+        board.eth0.wire()
 
 
 def test_srp_on_nl0_answers_all(board: Board, wire: WireSocket) -> None:

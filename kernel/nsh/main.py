@@ -117,7 +117,12 @@ class Job:
 
 
 def run_command(kernel: Kernel, line: str) -> Job:
-    """Starts a task ``sh -c <line>`` for the host, without console; its output is collected."""
+    """Starts a task ``sh -c <line>`` for the host, without console; its output is collected.
+
+    Raises ValueError for more than one line: the shell would run the first and drop the rest.
+    """
+    if "\n" in line.rstrip("\r\n"):
+        raise ValueError(f"nsh: {line!r} has more than one line: join commands with ';', or run them one by one")
     task = kernel.tasks.create(sh_main, "sh", SH.priority, args=("-c", line), start=False)
     output = Output()
     task.stdin = task.stdout = output
