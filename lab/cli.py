@@ -103,7 +103,8 @@ def _run_options(run: argparse.ArgumentParser) -> None:
         "--console",
         choices=("stdio", "pty"),
         default="stdio",
-        help="this terminal (leave with Ctrl-] or Ctrl-A x), or a pseudo-terminal whose name is printed",
+        help="this terminal or pipe, with whose end the run ends (leave a terminal with Ctrl-] or Ctrl-A x), or a "
+        "pseudo-terminal whose name is printed",
     )
     run.add_argument("--tap", metavar="NAME", help="connect eth0, 10.0.1.2/24, to this TAP interface of the host")
     run.add_argument("--capture", metavar="FILE", help="write eth0's frames to a pcapng file")
@@ -184,8 +185,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from lab.watch import RunWatch
 
     board = _start(arguments)
-    raw = arguments.console == "stdio" and os.isatty(0)
-    watch = RunWatch(board, _say_raw if raw else _say, "Ctrl-]" if raw else "Ctrl-C")
+    watch = RunWatch(board)
     with watch.stopped_by(signal.SIGTERM):
         try:
             watch.console = _attach(board, arguments)
@@ -207,11 +207,6 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _say(text: str) -> None:
     print(f"nutloop: {text}", file=sys.stderr, flush=True)
-
-
-def _say_raw(text: str) -> None:
-    """The same in the middle of a line of a raw terminal."""
-    print(f"\r\nnutloop: {text}", file=sys.stderr, end="\r\n", flush=True)
 
 
 def _start(arguments: argparse.Namespace) -> Board:

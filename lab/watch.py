@@ -1,9 +1,9 @@
-"""Looks after ``nutloop run``: says what its user would otherwise wait for in vain, and ends what cannot go on."""
+"""Looks after ``nutloop run``: ends what is over and what cannot go on."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -21,18 +21,16 @@ SHELL = "nsh_main"
 class RunWatch:
     """Looks at a live board four times a second.
 
-    ``say``: prints a line for the user. ``way_out``: the key that ends the run. ``console``: the one on standard input,
-    if there is one. ``failure``: why the run cannot go on; empty while it can.
+    The run ends as a shell script does: when the shell has ended, or when its standard input has and it is back at its
+    prompt. ``console``: the one on standard input, if there is one. ``failure``: why the run cannot go on; empty while
+    it can.
     """
 
-    def __init__(self, board: Board, say: Callable[[str], None], way_out: str) -> None:
+    def __init__(self, board: Board) -> None:
         self.console: StdioConsole | None = None
         self.failure = ""
         self._board = board
-        self._say = say
-        self._way_out = way_out
         self._stopped = False
-        self._told: set[str] = set()
         self._seen = b""  # of the console when it was last looked at
         self._event = Event(board.bench.clock, self._look, housekeeping=True)
         self._event.at(board.now_ns + LOOK_NS)
@@ -62,20 +60,20 @@ class RunWatch:
             self.failure = f"TAP {tap.name} has disappeared; who deleted it?"
             self.stop()
             return
-        if kernel.booted and not kernel.closed:
-            if all(task.name != SHELL for task in kernel.tasks.by_pid.values()):
-                self._tell("the shell has ended")
-            elif self.console is not None and self.console.ended and self._at_the_prompt():
-                self._tell("standard input has ended")
+        if kernel.booted and not kernel.closed and (self._shell_ended() or self._input_ended()):
+            self.stop()
+            return
         self._event.at(self._board.now_ns + LOOK_NS)
+
+    def _shell_ended(self) -> bool:
+        return all(task.name != SHELL for task in self._board.kernel.tasks.by_pid.values())
+
+    def _input_ended(self) -> bool:
+        """Whether nobody can type any more, and all that was typed has been done."""
+        return self.console is not None and self.console.ended and self._at_the_prompt()
 
     def _at_the_prompt(self) -> bool:
         """Whether the shell asks for more, and has for a while: its input may end in a command it has yet to read."""
         before, self._seen = self._seen, self._board.uart.log.output()
         prompt = str(self._board.kernel.options["NSH_PROMPT_STRING"]).encode()
         return self._seen == before and prompt in self._seen.rpartition(b"\n")[2]
-
-    def _tell(self, what: str) -> None:
-        if what not in self._told:
-            self._told.add(what)
-            self._say(f"{what}; the board runs on; {self._way_out} ends it")
