@@ -142,10 +142,13 @@ class Kernel:
 
         ``qid``: HPWORK, LPWORK, or a queue of one's own.
         """
-        queue = self.queues.get(qid)  # type: ignore[arg-type]  # a queue of one's own is simply not there
-        if queue is None and isinstance(qid, WorkQueue):
+        try:
+            queue = self.queues[qid]  # type: ignore[index]  # a queue of one's own is simply not there
+        except KeyError:
+            if not isinstance(qid, WorkQueue):
+                return -EINVAL
             queue = qid
-        return queue.queue(work, worker, arg, delay) if queue else -EINVAL
+        return queue.queue(work, worker, arg, delay)
 
     def explore_ties(self, on: bool = True) -> None:
         """Whether the chooser decides which of several equal tasks runs."""

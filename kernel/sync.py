@@ -15,6 +15,8 @@ from kernel.errors import ContextError, TaskExit
 if TYPE_CHECKING:
     from kernel.kernel import Kernel
 
+_NOBODY_WAITS = -EPERM  # a wait in a handler, in the idle task, by the host; an unlock by a stranger
+
 _sem_wait = lib.nxsem_wait
 _sem_trywait = lib.nxsem_trywait
 _sem_post = lib.nxsem_post
@@ -45,7 +47,7 @@ class Semaphore:
             r = lib.nxsem_tickwait(self._board, self.number, ticks, interruptible)
         if r >= ACT_BASE:
             r = self._follow(r)
-        if r == -EPERM:
+        if r == _NOBODY_WAITS:
             raise self._kernel.cannot_wait("wait on a semaphore")
         return r
 
@@ -96,7 +98,7 @@ class Mutex:
                 if self.holder == lib.board_current(self._board):
                     self.unlock()  # it was handed over before it could run; nobody else would give it back
                 raise
-        if r == -EPERM:
+        if r == _NOBODY_WAITS:
             raise self._kernel.cannot_wait(f"take {self.name}")
         return r
 
@@ -105,7 +107,7 @@ class Mutex:
         r: int = lib.nxrmutex_trylock(self._board, self.number)
         if r >= ACT_BASE:
             r = self._follow(r)
-        if r == -EPERM:
+        if r == _NOBODY_WAITS:
             raise self._kernel.cannot_wait(f"take {self.name}")
         return r
 
@@ -114,7 +116,7 @@ class Mutex:
         r: int = _mutex_unlock(self._board, self.number)
         if r >= ACT_BASE:
             r = self._follow(r)
-        if r == -EPERM:
+        if r == _NOBODY_WAITS:
             if self._kernel.closed:
                 raise self._kernel.cannot_wait(f"give back {self.name}")
             holder = self.holder
