@@ -8,6 +8,7 @@ those of Linux, so that ``from socket import AF_INET`` on the host gives the sam
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from errno import (
@@ -58,7 +59,7 @@ def os_error(errno: int, what: str) -> OSError:
     return OSError(errno, f"{what}: {os.strerror(errno)}")
 
 
-class Socket:
+class Socket(ABC):
     """socket(family, kind, proto): a UDP socket (kernel/udp.py), or with IPPROTO_ICMP one for ping (kernel/icmp.py).
 
     Here is what they have in common: an owner, a lock of their own if locks are split, blocking modes and timeouts.
@@ -139,11 +140,13 @@ class Socket:
 
     # Ends
 
+    @abstractmethod
     def _core_socket(self, board: Any) -> int:
-        raise NotImplementedError
+        """Makes the connection in the core; its number, or a negative errno."""
 
+    @abstractmethod
     def _core_close(self) -> int:
-        raise NotImplementedError
+        """Frees it there."""
 
     def _owner_gone(self) -> None:
         """Its task ends without having closed it."""
