@@ -31,7 +31,8 @@ class ArpEntry(NamedTuple):
 def arp_send(kernel: Kernel, dst: int) -> int:
     """Waits until the next hop towards ``dst`` (host order) is known.
 
-    It asks ARP_SEND_MAXTRIES times, ARP_SEND_DELAYMSEC apart.
+    It asks at most ARP_SEND_MAXTRIES times, ARP_SEND_DELAYMSEC apart, and stops when the product of the two has passed:
+    since waits are rounded up to ticks and one more, that is four times, not five, with ticks of 10 ms.
 
     0, also where no address is needed; -EHOSTUNREACH: no device or router leads there; -ENETUNREACH: it failed a moment
     ago; -ETIMEDOUT: nobody answered. Call it without the network lock: the answer needs it.
