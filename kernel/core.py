@@ -8,17 +8,31 @@ integers: objects of the core are numbers, and an answer is either a plain resul
 from __future__ import annotations
 
 import os
+import warnings
 from array import array
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 try:
+    from kernel import _core
     from kernel._core import ffi, lib
 except ImportError as error:
     raise ImportError(
         f"nutloop: the C core is not built for this Python ({error}); run `make core` in the checkout, "
         "or `pip install -e .` (after a plain install, start Python outside the checkout or with -P)"
     ) from error
+
+
+def _warn_if_stale(built: Path, sources: Path) -> None:
+    """In a checkout whose C files are newer than the core that was made of them, nothing fits and little says why."""
+    newer = [path.name for path in sources.glob("*.[ch]") if path.stat().st_mtime > built.stat().st_mtime]
+    if newer:
+        text = f"nutloop: the C core is older than {min(newer)} in csrc/; run `make core`"
+        warnings.warn(text, RuntimeWarning, stacklevel=3)
+
+
+_warn_if_stale(Path(_core.__file__), Path(__file__).parent.parent / "csrc")
 
 __all__ = ["ACT_BASE", "KILLED", "Ask", "check", "lib", "numbers", "pids", "set_ask", "take_bytes"]
 
@@ -181,5 +195,3 @@ def set_ask(bench: Any, ask: Ask | None) -> Any:
     callback = ffi.callback("uint32_t(void *, uint32_t, uint32_t, uint32_t)", lambda _b, s, n, k: ask(s, n, k), error=0)
     lib.bench_chooser_ask(bench, callback)
     return callback
-
-
