@@ -26,7 +26,8 @@ except ImportError as error:
 
 def _warn_if_stale(built: Path, sources: Path) -> None:
     """In a checkout whose C files are newer than the core that was made of them, nothing fits and little says why."""
-    newer = [path.name for path in sources.glob("*.[ch]") if path.stat().st_mtime > built.stat().st_mtime]
+    made = built.stat().st_mtime
+    newer = [path.name for path in sources.glob("*.[ch]") if path.stat().st_mtime > made]
     if newer:
         text = f"nutloop: the C core is older than {min(newer)} in csrc/; run `make core`"
         warnings.warn(text, RuntimeWarning, stacklevel=3)

@@ -13,9 +13,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+from programs import udp_echo
 
 HERE = Path(__file__).resolve()
 UNSHARE = ["unshare", "-n"] if os.getuid() == 0 else ["unshare", "-rn"]
@@ -125,21 +125,13 @@ def test_a_run_whose_interface_disappears_has_failed() -> None:
     assert done.stderr == "nutloop: the run failed: TAP tap0 has disappeared; who deleted it?\n"
 
 
-def _echo(sys: Any) -> None:
-    s = sys.socket()
-    s.bind(("", 7))
-    while True:
-        data, peer = s.recvfrom(2048)
-        s.sendto(data, peer)
-
-
 def main(command: str) -> int:
     """Inside the namespace: a live board on tap0, and the host's side of it configured."""
     from board import Board
 
     with Board("sim", live=True) as b:
         b.eth0.attach_tap("tap0")
-        b.spawn(_echo, name="echo")
+        b.spawn(udp_echo, name="echo")
         for words in ("link set lo up", "addr add 10.0.1.1/24 dev tap0", "link set tap0 up"):
             subprocess.run(["ip", *words.split()], check=True)
         b.boot()

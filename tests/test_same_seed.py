@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from programs import udp_echo
 
 HERE = Path(__file__).resolve()
 
@@ -56,14 +57,6 @@ def _udp(board: Any, i: int) -> bytes:
     return bytes.fromhex(board.eth0.mac.replace(":", "")) + board.eth0.host.mac + b"\x08\x00" + header + udp
 
 
-def _echo(sys: Any) -> None:
-    s = sys.socket()
-    s.bind(("", 7))
-    while True:
-        data, peer = s.recvfrom(2048)
-        s.sendto(data, peer)
-
-
 def main(seed: int) -> None:
     """Two boards, a faulty wire, every site random; prints digests of capture, both traces and a console."""
     from board import Bench
@@ -78,8 +71,8 @@ def main(seed: int) -> None:
             if site != "alloc.fail":
                 bench.choices(site)
         bench.boot()
-        left.spawn(_echo, name="echo")
-        right.spawn(_echo, name="echo")
+        left.spawn(udp_echo, name="echo")
+        right.spawn(udp_echo, name="echo")
         host = left.eth0.host
         for i in range(200):
             host.send(_udp(left, i))
