@@ -17,8 +17,12 @@ from board.uart import Uart
 from drivers.ethernet import EthernetDriver
 from drivers.loopback import LoopbackDriver
 from drivers.serial import SerialDriver
+from kernel.apps.builtin import builtin_apps
 from kernel.core import COSTS
 from kernel.errors import BenchError
+from kernel.fs.binfs import binfs
+from kernel.fs.devices import use_console
+from kernel.fs.openfile import STDOUT
 from kernel.inet import inet_ntoa
 from kernel.kernel import Kernel
 from kernel.netdev import NetDevice
@@ -143,11 +147,14 @@ class Board:
             self._configure(kernel.net.register(self.eth0.driver))
         if self.config.flag("NET_LOOPBACK"):
             kernel.net.register(LoopbackDriver(kernel))
+        kernel.apps = builtin_apps(self.config)
+        if self.config.flag("FS_BINFS"):
+            kernel.vfs.mount_root("/bin", binfs(kernel.apps))
         kernel.on_reboot = self._reboot_from_inside
         kernel.on_poweroff = self._poweroff_from_inside
         priority, stack = self.config.number("INIT_PRIORITY"), self.config.number("INIT_STACKSIZE")
         task = kernel.tasks.create(nsh_main, "nsh_main", priority, stack=stack, service=True)
-        task.stdin = task.stdout = kernel.console
+        use_console(task.files, kernel.console)
 
     def _configure(self, eth0: NetDevice) -> None:
         """Boards of a bench have consecutive addresses. Without NSH_NETINIT eth0 has none until somebody sets it."""
@@ -200,7 +207,8 @@ class Board:
         """
         self._require_power()
         task = self.kernel.tasks.create(app, name, priority, stack=stack, args=args, start=False)
-        task.stdout = self.kernel.console
+        if self.kernel.console is not None:
+            use_console(task.files, self.kernel.console, STDOUT)
         self.kernel.tasks.start(task)
         return task
 

@@ -103,6 +103,7 @@ class Clock:
     """
 
     def __init__(self, seed: int, watchdog: float = 10.0, livelock: int = 1_000_000) -> None:
+        self.seed = seed
         self.bench: Any = make_bench(seed, livelock)
         self.host: greenlet = getcurrent()
         self.thread = threading.get_ident()

@@ -18,6 +18,7 @@ from kernel import core
 from kernel.clock import Clock
 from kernel.core import COSTS, SITES, check, is_null, lib, make_board, numbers, pids
 from kernel.errors import BenchError, BoardClosed, ContextError, Hang, Panic, describe
+from kernel.fs.tree import make_tree
 from kernel.heap import Heap
 from kernel.iob import IobPool
 from kernel.irq import Interrupts
@@ -32,6 +33,7 @@ from kernel.task import Task, Tasks, spinning
 from kernel.wqueue import HPWORK, LPWORK, Work, WorkQueue
 
 if TYPE_CHECKING:
+    from kernel.apps import App
     from kernel.console import Console
     from kernel.socket import Socket
 
@@ -85,6 +87,7 @@ class Kernel:
         self.on_task_gone: list[Callable[[Task], None]] = []
         self._joiners: dict[int, Semaphore] = {}
         self.console: Console | None = None
+        self.apps: dict[str, App] = {}  # the built-in programs
         self.booted = False
         self.on_reboot: Callable[[], None] | None = None
         self.on_poweroff: Callable[[], None] | None = None
@@ -111,6 +114,7 @@ class Kernel:
         self.queues: dict[int, WorkQueue] = {}
         self._start_workers()
         self.notifiers = Notifiers(self)
+        self.vfs = make_tree(self)
         self.net = Network(self)
 
     def _make_policy(self) -> Policy:
@@ -317,6 +321,10 @@ class Kernel:
     def task_numbers(self, pid: int) -> list[int]:
         """What the core knows of a task, in the order of task_info() (csrc/task_api.c)."""
         return numbers(lib.task_info, self.board, pid, n=16)
+
+    def task_priority(self, pid: int) -> int:
+        """The priority that a task has now; 0 if it is gone."""
+        return self.task_numbers(pid)[2] if pid in self.tasks.by_pid else 0
 
     def halt(self) -> None:
         """Stops all code of the board. A task that calls this never returns from it."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kernel.core import ACT_BASE, SITES, check, lib
 from kernel.errors import TaskExit
+from kernel.fs.calls import FileCalls
 from kernel.iob import IobPool
 from kernel.netlock import NetLock
 from kernel.socket import AF_INET, SOCK_DGRAM, Socket
@@ -27,7 +28,7 @@ SIGTERM = 15
 SITE_USER = len(SITES)  # first choice site after the core's own
 
 
-class Sys:
+class Sys(FileCalls):
     """The system calls of one task."""
 
     HPWORK = HPWORK
@@ -99,12 +100,12 @@ class Sys:
         args: tuple[str, ...] = (),
         stack: int = 0,
     ) -> Task:
-        """task_create(): starts another task, with this one's standard streams.
+        """task_create(): starts another task, with this one's open files and environment.
 
         ``stack``: bytes; 0: CONFIG_DEFAULT_TASK_STACKSIZE. Raises OSError (ENOMEM, EINVAL).
         """
         task = self.kernel.tasks.create(entry, name, priority, args=args, stack=stack, start=False)
-        task.stdin, task.stdout = self.task.stdin, self.task.stdout
+        task.inherit(self.task)
         self.kernel.tasks.start(task)
         return task
 
@@ -240,24 +241,11 @@ class Sys:
     net_lockedwait = net_sem_wait
     net_timedwait = net_sem_timedwait
 
-    # Input and output
+    # Sockets and the log
 
     def socket(self, family: int = AF_INET, kind: int = SOCK_DGRAM, proto: int = 0) -> Socket:
         """socket(): closed by itself when the task ends."""
         return Socket(self.kernel, family, kind, proto)  # type: ignore[abstract]  # makes one of the kind asked for
-
-    def read(self, n: int = 1) -> bytes:
-        """Reads up to n bytes of standard input, waiting for the first; b"" at its end."""
-        return self.task.stdin.read(n) if self.task.stdin is not None else b""
-
-    def write(self, data: bytes | str) -> None:
-        """Writes to standard output; nowhere if the task has none."""
-        if self.task.stdout is not None:
-            self.task.stdout.write(data.encode() if isinstance(data, str) else data)
-
-    def print(self, *words: object, sep: str = " ", end: str = "\n") -> None:
-        """print() to standard output."""
-        self.write(sep.join(str(w) for w in words) + end)
 
     def syslog(self, level: int, text: str) -> None:
         """syslog(): levels 0 (EMERG) to 7 (DEBUG)."""

@@ -31,11 +31,13 @@ class Syslog:
         """Adds each line of ``text``."""
         head = self._head(level)
         for line in text.rstrip("\n").split("\n"):
-            entry = head + line
-            self._lines.append(entry)
-            self._bytes += len(entry) + 1
+            self._keep(head + line)
             if self.console is not None and level <= self.console_level:
-                self.console(entry + "\n")
+                self.console(head + line + "\n")
+
+    def _keep(self, entry: str) -> None:
+        self._lines.append(entry)
+        self._bytes += len(entry) + 1
         while self._bytes > self._size:
             self._bytes -= len(self._lines.popleft()) + 1
 
@@ -44,6 +46,10 @@ class Syslog:
         us = self._now() // 1000
         stamp = f"[{us // 1_000_000:5d}.{us % 1_000_000:06d}] " if self._timestamp else ""
         return stamp + (f"[{LEVELS[level & 7]:>6}] " if self._priority else "")
+
+    def add(self, text: str) -> None:
+        """Adds a line as it is: what is written to /dev/kmsg."""
+        self._keep(text.rstrip("\n"))
 
     def text(self) -> str:
         """The log, oldest line first."""

@@ -8,23 +8,18 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from kernel.core import ACT_BASE, KILLED, check, lib
+from kernel.environ import Environment
 from kernel.errors import Hang, TaskExit
+from kernel.fs.openfile import FileTable
 
 if TYPE_CHECKING:
     from kernel.clock import Clock
     from kernel.kernel import Kernel
-
-
-class Stream(Protocol):
-    """A task's standard input or output."""
-
-    def read(self, n: int) -> bytes: ...
-    def write(self, data: bytes) -> object: ...
 
 
 Entry = Callable[[Any], Any]
@@ -54,10 +49,15 @@ class Task:
         self.status: int = 0
         self.alive = True
         self.facade: Any = None
-        self.stdin: Stream | None = None
-        self.stdout: Stream | None = None
+        self.files = FileTable()
+        self.env = Environment()
         self.at_exit: list[Callable[[], None]] = []
         self.caught: set[int] = set()  # signals that end its waits with EINTR instead of the task
+
+    def inherit(self, parent: Task) -> None:
+        """Gets the open files and the environment of the task that makes it."""
+        self.files.inherit(parent.files)
+        self.env = Environment(parent.env)
 
     def main(self) -> None:
         """The task's whole life, in its greenlet."""
@@ -178,6 +178,7 @@ class Tasks:
         """Ends the running task; returns what the core answers, which is always somebody else's turn."""
         for cleanup in reversed(task.at_exit):
             task.run(lambda call: call(), cleanup)
+        task.run(lambda files: files.close_all(), task.files)
         held = self._kernel.held_by(task.pid)
         if held:
             self._kernel.report(f"task {task.name} (pid {task.pid}) ended holding {', '.join(held)}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from stack import Stack, ether, icmp, udp
 
-from kernel import procnet
+from kernel.fs import procnet
 
 STAT = """\
              IPv4   UDP  ICMP

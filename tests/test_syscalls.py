@@ -102,13 +102,13 @@ def test_a_child_inherits_the_standard_streams_and_can_be_waited_for() -> None:
     seen: list[Any] = []
 
     def child(sys: Any) -> int:
-        seen.append(sys.task.stdout)
+        seen.append(sys.task.files[1])
         sys.exit(7)
         return 0
 
     def app(sys: Any) -> None:
         task: Task = sys.spawn(child, "child")
         assert sys.waitpid(task) == 7
-        assert seen == [sys.task.stdout]
+        assert seen == [sys.task.files[1]]
 
     run(app)

@@ -16,6 +16,7 @@ OK, ERROR = 0, -1
 ARGINVALID = "argument invalid"
 ARGREQUIRED = "missing required argument(s)"
 TOOMANYARGS = "too many arguments"
+SYNTAX = "syntax error"
 NOTFOUND = "command not found"
 SIGNALRECVD = "Interrupted by signal"
 INTERNALERROR = "Internal error"
@@ -38,6 +39,10 @@ class Command:
     least: int = 0
     most: int | None = 0
     option: str = ""
+
+
+class ShellExit(Exception):
+    """The ``exit`` command."""
 
 
 class CommandError(Exception):

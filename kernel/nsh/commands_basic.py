@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from kernel.nsh.command import ARGINVALID, ERROR, NOTFOUND, OK, Command, CommandError
+from kernel.nsh.command import ARGINVALID, ERROR, NOTFOUND, OK, Command, CommandError, ShellExit
 from kernel.nsh.numbers import strtol
-from kernel.nsh.shell import ShellExit
 
 if TYPE_CHECKING:
     from kernel.nsh.shell import Shell

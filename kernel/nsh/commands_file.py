@@ -6,27 +6,30 @@ from errno import EISDIR
 from getopt import GetoptError, getopt
 from typing import TYPE_CHECKING
 
-from kernel.nsh.command import ARGINVALID, OK, TOOMANYARGS, CallFailed, Command, CommandError, failed_call
-from kernel.procfs import Directory, File, find, fullpath
+from kernel.fs.node import Directory, Node
+from kernel.nsh.command import ARGINVALID, OK, TOOMANYARGS, CallFailed, Command, CommandError
 
 if TYPE_CHECKING:
     from kernel.nsh.shell import Shell
 
+BUFFER = 1024  # CONFIG_NSH_FILEIOSIZE
 END_OF_INPUT = (b"", b"\x04")  # Ctrl-D; a terminal has no other end
 
 
 def catfile(shell: Shell, command: str, path: str) -> None:
     """Prints a file on behalf of a command. Raises CommandError."""
-    name = fullpath(shell.cwd, path)
+    name = shell.sys.fullpath(path)
     try:
-        node = find(shell.kernel, name, shell.sys.getpid())
+        file = shell.kernel.vfs.open(name)
+    except IsADirectoryError:
+        raise CallFailed("read", EISDIR) from None  # NuttX opens a directory, and cannot read it
     except OSError as error:
         if name.startswith("/proc"):
             shell.error(command, f"Could not open {name} (is procfs mounted?)")
-        raise failed_call(error, command) from None
-    if isinstance(node, Directory):
-        raise CallFailed("read", EISDIR)
-    shell.write(node.read())
+        raise CallFailed("open", error.errno or 0) from None
+    with file:
+        while data := file.read(BUFFER):
+            shell.sys.write(data)
 
 
 def cat(shell: Shell, argv: list[str]) -> int:
@@ -48,15 +51,15 @@ def ls(shell: Shell, argv: list[str]) -> int:
     if len(paths) > 1:
         raise CommandError(TOOMANYARGS)
     flags = {flag[1:] for flag, _ in given}
-    path = fullpath(shell.cwd, paths[0] if paths else "")
+    path = shell.sys.fullpath(paths[0] if paths else ".")
     try:
-        node = find(shell.kernel, path, shell.sys.getpid())
+        node = shell.kernel.vfs.find(path)
     except OSError as error:
         raise CallFailed("stat", error.errno or 0) from None
-    if isinstance(node, File):
-        shell.write(f"{_details(node, flags)} {path}\n")
-    else:
+    if isinstance(node, Directory):
         _list(shell, path, node, flags)
+    else:
+        shell.write(f"{_details(node, flags)} {path}\n")
     return OK
 
 
@@ -72,13 +75,14 @@ def _list(shell: Shell, path: str, directory: Directory, flags: set[str]) -> Non
                 _list(shell, f"{path.rstrip('/')}/{name}", node, flags)
 
 
-def _details(node: File | Directory, flags: set[str]) -> str:
-    """What stands before the name. Files of procfs are made when they are read and have size 0."""
+def _details(node: Node, flags: set[str]) -> str:
+    """What stands before the name."""
     text = ""
     if "l" in flags:
-        text += f" {'d' if isinstance(node, Directory) else '-'}r--r--r--"
+        bits = "".join(c if node.mode >> (8 - i) & 1 else "-" for i, c in enumerate("rwxrwxrwx"))
+        text += f" {node.kind}{bits}"
     if "l" in flags or "s" in flags:
-        text += f"{0:12}"
+        text += f"{node.size():12}"
     return text
 
 

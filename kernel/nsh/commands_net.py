@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kernel.fs.procnet import net_device, net_stat
 from kernel.inet import ether_aton, inet_addr, inet_ntoa
 from kernel.nsh.command import ARGINVALID, ERROR, OK, Command, CommandError
 from kernel.nsh.commands_file import catfile
-from kernel.procnet import net_device, net_stat
 
 if TYPE_CHECKING:
     from kernel.netdev import NetDevice

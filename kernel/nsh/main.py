@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from os import O_RDWR
 from typing import TYPE_CHECKING
 
 from kernel.apps import App
-from kernel.apps.hello import HELLO
-from kernel.apps.ping import PING
-from kernel.apps.udpecho import UDPECHO
-from kernel.nsh.command import ARGREQUIRED, OK
+from kernel.fs.openfile import STDERR, STDIN, OpenFile
+from kernel.nsh.command import ARGREQUIRED, OK, SYNTAX, ShellExit
 from kernel.nsh.commands import COMMANDS
-from kernel.nsh.shell import GREETING, Shell, ShellExit
+from kernel.nsh.shell import GREETING, Shell
 from kernel.syslog import LOG_ERR
 from kernel.task import Task
 
@@ -23,10 +22,9 @@ def nsh_main(sys: Sys) -> int:
     """The init task: configures the network, then is a shell on its standard input and output."""
     netinit(sys)
     shell = make_shell(sys)
-    shell.write(GREETING)
+    shell.tell(GREETING)
     sys.kernel.booted = True
-    shell.session()
-    return 0
+    return _run(shell, sys.argv)
 
 
 def netinit(sys: Sys) -> None:
@@ -41,51 +39,56 @@ def netinit(sys: Sys) -> None:
 
 
 def make_shell(sys: Sys) -> Shell:
-    """A shell in the task of ``sys``, with the applications that are configured."""
+    """A shell in the task of ``sys``, with the commands and applications that are configured."""
     options = sys.kernel.options
-    apps = {app.name: app for app in (HELLO, PING, SH, UDPECHO) if not app.option or options.get(app.option)}
     commands = {name: c for name, c in COMMANDS.items() if not c.option or options.get(c.option)}
-    return Shell(sys, commands, apps)
+    return Shell(sys, commands, sys.kernel.apps)
 
 
 def sh_main(sys: Sys) -> int:
-    """sh [-c <command>]: one command line, or a shell inside the shell."""
-    arguments = sys.argv[1:]
-    shell = make_shell(sys)
+    """sh [<script-path>|-c <command>]: a script, one command line, or a shell inside the shell."""
+    return _run(make_shell(sys), sys.argv)
+
+
+def _run(shell: Shell, argv: list[str]) -> int:
+    """What the arguments ask for; the exit status."""
+    arguments = argv[1:]
     if not arguments:
         shell.session()
         return 0
     if arguments[0] == "-h":
-        shell.write("Usage: sh [-c <command>]\n")
+        shell.write(f"Usage: {argv[0]} [<script-path>|-c <command>]\n")
         return 0
-    if arguments[0] != "-c":
-        shell.error("sh", "syntax error")
+    if arguments[0].startswith("-") and arguments[0] != "-c":
+        shell.error(argv[0], SYNTAX)
         return 1
-    if len(arguments) < 2:
-        shell.error("sh", ARGREQUIRED)
+    if arguments == ["-c"]:
+        shell.error(argv[0], ARGREQUIRED)
         return 1
     try:
-        return 0 if shell.run_line(arguments[1]) == OK else 1
+        inline = arguments[0] == "-c"
+        result = shell.run_line(arguments[1]) if inline else shell.run_script(argv[0], arguments[0])
     except ShellExit:
         return 0
+    return 0 if result == OK else 1
 
 
 SH = App("sh", sh_main)
 
 
-class Output:
-    """A stream that keeps what is written to it, and at whose other end nobody types."""
+class Output(OpenFile):
+    """Keeps what is written to it; nobody types at its other end."""
 
     def __init__(self) -> None:
+        super().__init__("host", O_RDWR)
         self.data = bytearray()
 
-    def read(self, n: int) -> bytes:
-        """The end of the input."""
+    def _read(self, n: int) -> bytes:
         return b""
 
-    def write(self, data: bytes) -> None:
-        """Keeps it."""
+    def _write(self, data: bytes) -> int:
         self.data += data
+        return len(data)
 
 
 class Job:
@@ -125,6 +128,7 @@ def run_command(kernel: Kernel, line: str) -> Job:
         raise ValueError(f"nsh: {line!r} has more than one line: join commands with ';', or run them one by one")
     task = kernel.tasks.create(sh_main, "sh", SH.priority, args=("-c", line), start=False)
     output = Output()
-    task.stdin = task.stdout = output
+    for fd in range(STDIN, STDERR + 1):
+        task.files.put(fd, output.dup())
     kernel.tasks.start(task)
     return Job(task, output)

@@ -1,181 +1,180 @@
-"""The language of a command line: commands, words, quotes and variables.
+"""The language of a command line: where a command ends, what a word is, and what stands in it.
 
-Parsing and expanding are apart, because ``a; echo $?`` needs the status of ``a`` after the whole line has been parsed.
-Quoting is NuttX's (CONFIG_NSH_QUOTE): '...' keeps everything, "..." keeps all but ``$``, a backslash one character.
+NSH reads a line the way a person does, from left to right, and runs a command before it has looked at the next one.
+Taking words out of the text and expanding them are apart here, because only the shell knows values and can run what is
+in back-quotes. Three habits of NuttX's (nshlib/nsh_parse.c) are kept because scripts for real boards meet them: one
+single-quoted part keeps the whole word from being expanded, the name after ``$`` goes on to the end of the word unless
+it is in braces, and quotes are gone before anybody looks for ``>``, ``|`` or ``&``.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 BLANKS = " \t\n"
-OPERATORS = ("2>", ">", "<", "|")
-
-_VARIABLE = re.compile(r"\$(?:\{(\w+|[?!])\}|([A-Za-z_]\w*|[?!]))")
+QUOTES = "'\"`"
 
 
 class ParseError(Exception):
-    """A line that cannot be run; the text is what NSH prints about it, without line end."""
+    """A quote or bracket without its partner; the text is what NSH prints about it, without line end."""
+
+    def __init__(self, opening: str, closing: str) -> None:
+        super().__init__(f"nsh: {opening}: no matching {closing}")
 
 
 @dataclass(frozen=True)
-class Literal:
-    """Text that stands for itself."""
+class Word:
+    """A word without its quotes, back-quotes excepted. Backslashes are still there unless it is ``literal``.
+
+    ``literal``: something in it was in single quotes. ``quoted``: something in it was in quotes of any kind.
+    ``joined``: it was in double quotes, so that a value with blanks stays one argument.
+    """
 
     text: str
-
-
-@dataclass(frozen=True)
-class Variable:
-    """``$name``. Unquoted, its value is split at blanks into several arguments."""
-
-    name: str
-    quoted: bool
-
-
-@dataclass
-class Word:
-    """One argument, or with unquoted variables in it any number of them. ``source``: as it was typed."""
-
-    pieces: list[Literal | Variable] = field(default_factory=list)
+    literal: bool = False
     quoted: bool = False
-    source: str = ""
-
-    def expand(self, lookup: Callable[[str], str]) -> list[str]:
-        """The arguments that it stands for now. ``lookup`` gives the value of a variable, "" if there is none."""
-        arguments = [""]
-        for piece in self.pieces:
-            if isinstance(piece, Literal):
-                arguments[-1] += piece.text
-                continue
-            value = lookup(piece.name)
-            if piece.quoted:
-                arguments[-1] += value
-                continue
-            parts = re.split(f"[{BLANKS}]+", value)
-            arguments[-1] += parts[0]
-            arguments += parts[1:]
-        return arguments if self.quoted else [argument for argument in arguments if argument]
+    joined: bool = False
 
 
-@dataclass
-class Command:
-    """A command with its arguments. ``background``: it ended with ``&``."""
-
-    words: list[Word] = field(default_factory=list)
-    background: bool = False
-
-    def expand(self, lookup: Callable[[str], str]) -> list[str]:
-        """The argument vector."""
-        return [argument for word in self.words for argument in word.expand(lookup)]
+def find_unescaped(text: str, char: str, start: int = 0) -> int:
+    """Where a character stands that no backslash protects; -1 if nowhere."""
+    i = start
+    while i < len(text):
+        if text[i] == char:
+            return i
+        i += 2 if text[i] == "\\" and char != "\\" else 1
+    return -1
 
 
-def parse(line: str) -> list[Command]:
-    """The commands of a line; ``;`` separates them and ``#`` begins a comment. Raises ParseError."""
-    commands = [Command()]
-    for token in _tokens(line):
-        if token is None:
-            commands.append(Command())
-        else:
-            commands[-1].words.append(token)
-    commands = [command for command in commands if command.words]
-    for command in commands:
-        _finish(command)
-    return commands
+def split_command(line: str, start: int) -> tuple[str, int]:
+    """The command that begins at ``start``, and where the next one does: -1 if it is the last.
 
-
-def _finish(command: Command) -> None:
-    """The operators of a command, which are words of their own."""
-    last = command.words[-1]
-    if last.source == "&" and len(command.words) > 1:
-        command.background = True
-        command.words.pop()
-    for word in command.words:
-        if word.source.startswith(OPERATORS):
-            raise ParseError(f"nsh: {command.words[0].source}: syntax error")
-
-
-def _tokens(line: str) -> Iterator[Word | None]:
-    """The words of a line, None for each semicolon."""
-    i = 0
-    while True:
-        while i < len(line) and line[i] in BLANKS:
-            i += 1
-        if i >= len(line) or line[i] == "#":
-            return
-        if line[i] == ";":
-            yield None
-            i += 1
-            continue
-        word, i = _word(line, i)
-        yield word
-
-
-def _word(line: str, i: int) -> tuple[Word, int]:
-    """The word that begins at ``i``, and where it ends."""
-    word = Word()
-    begin = i
-    text = ""
-
-    def flush() -> None:
-        nonlocal text
-        if text:
-            word.pieces.append(Literal(text))
-            text = ""
-
-    while i < len(line) and line[i] not in BLANKS and line[i] != ";":
+    Commands end at ``;``. A ``#`` outside of quotes ends the search; if it begins a word, the rest is a comment.
+    Raises ParseError for an open quote.
+    """
+    i = start
+    while i < len(line) and line[i] not in "#\n":
         c = line[i]
-        if c == "\\":
-            text += line[i + 1 : i + 2]
-            i += 2
-        elif c in "'\"":
-            end = _closing(line, i)
-            inside = line[i + 1 : end]
-            flush()
-            word.pieces += [Literal(inside)] if c == "'" else _double_quoted(inside)
-            word.quoted = True
+        if c == ";":
+            return line[start:i], i + 1
+        if c in "'\"" and not (i > start and line[i - 1] == "\\"):
+            i = find_unescaped(line, c, i + 1)
+            if i < 0:
+                raise ParseError(c, c)
+        i += 1
+    return line[start:], -1
+
+
+class Cursor:
+    """Takes one word after the other out of a command."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+
+    def rest(self) -> str:
+        """What has not been taken."""
+        return self.text[self.at :]
+
+    def word(self) -> Word | None:
+        """The next word, None at the end or at a comment. Raises ParseError for an open quote."""
+        text = self.text
+        while self.at < len(text) and text[self.at] in BLANKS:
+            self.at += 1
+        if self.at >= len(text) or text[self.at] == "#":
+            return None
+        if text[self.at] == "|":
+            self.at += 1
+            return Word("|")
+        return self._normal()
+
+    def _normal(self) -> Word:
+        text, i = self.text, self.at
+        out = ""
+        literal = quoted = joined = False
+        while i < len(text) and text[i] not in BLANKS:
+            c = text[i]
+            if c == "\\":
+                out += text[i : i + 2]
+                i += 2
+                continue
+            if c not in QUOTES:
+                out += c
+                i += 1
+                continue
+            end = find_unescaped(text, c, i + 1)
+            if end < 0:
+                raise ParseError(c, c)
+            quoted = True
+            literal |= c == "'"
+            joined |= c == '"'
+            out += text[i : end + 1] if c == "`" else text[i + 1 : end]
             i = end + 1
-        elif match := _VARIABLE.match(line, i):
-            flush()
-            word.pieces.append(Variable(match[1] or match[2], quoted=False))
-            i = match.end()
-        elif c == "`":
-            raise ParseError("nsh: `: syntax error")
-        else:
-            text += c
-            i += 1
-    flush()
-    word.source = line[begin:i]
-    return word, i
+        self.at = min(i, len(text))
+        return Word(out, literal, quoted, joined)
 
 
-def _closing(line: str, i: int) -> int:
-    """Where the quote that opens at ``i`` is closed. Raises ParseError."""
-    quote = line[i]
-    end = i + 1
-    while end < len(line) and line[end] != quote:
-        end += 2 if quote == '"' and line[end] == "\\" else 1
-    if end >= len(line):
-        raise ParseError(f"nsh: {quote}: no matching {quote}")
-    return end
+def expand(word: Word, lookup: Callable[[str], str], run: Callable[[str], str]) -> tuple[str, bool]:
+    """What a word stands for, and whether a variable was in it that was not in double quotes.
 
-
-def _double_quoted(inside: str) -> list[Literal | Variable]:
-    """What stands between double quotes."""
-    pieces: list[Literal | Variable] = []
-    text = ""
+    ``lookup`` gives the value of a variable, ``run`` the output of a command. Raises ParseError for an open bracket.
+    """
+    if word.literal:
+        return word.text, False
+    text, out = word.text, ""
+    split = False
     i = 0
-    while i < len(inside):
-        if inside[i] == "\\" and inside[i + 1 : i + 2] in ("\\", '"', "$"):
-            text += inside[i + 1]
+    while i < len(text):
+        c = text[i]
+        if c == "\\":
+            out += text[i : i + 2]
             i += 2
-        elif match := _VARIABLE.match(inside, i):
-            pieces += [Literal(text), Variable(match[1] or match[2], quoted=True)]
-            text = ""
-            i = match.end()
+        elif c == "`":
+            end = find_unescaped(text, "`", i + 1)
+            if end < 0:
+                raise ParseError("`", "`")
+            out += run(text[i + 1 : end])
+            i = end + 1
+        elif c == "$":
+            name, i = _name(text, i + 1)
+            out += lookup(name)
+            split = not word.joined
         else:
-            text += inside[i]
+            out += c
             i += 1
-    return [*pieces, Literal(text)]
+    return unescape(out), split
+
+
+def _name(text: str, i: int) -> tuple[str, int]:
+    """The name of a variable that begins at ``i``, behind the dollar sign, and where it ends."""
+    if text[i : i + 1] != "{":
+        return text[i:], len(text)
+    end = find_unescaped(text, "}", i + 1)
+    if end < 0:
+        raise ParseError("${", "}")
+    return text[i + 1 : end], end + 1
+
+
+def unescape(text: str) -> str:
+    """The text without the backslashes that protect a character; ``\\\\`` is one."""
+    out = ""
+    i = 0
+    while i < len(text):
+        if text[i] == "\\":
+            i += 1
+        out += text[i : i + 1]
+        i += 1
+    return out
+
+
+def split_value(text: str) -> list[str]:
+    """The arguments that the value of an unquoted variable makes: blanks at its ends make empty ones."""
+    arguments: list[str] = []
+    rest = text
+    while True:
+        at = next((i for i, c in enumerate(rest) if c in BLANKS), -1)
+        if at < 0:
+            return [*arguments, rest]
+        arguments.append(rest[:at])
+        rest = rest[at:].lstrip(BLANKS)

@@ -7,11 +7,17 @@ fills CONFIG_LINE_MAX ends there, as in NuttX.
 from __future__ import annotations
 
 from contextlib import suppress
-
-from kernel.task import Stream
+from typing import Protocol
 
 ERASE_TO_EOL = b"\x1b[K"
 BS, LF, CR, ESC, DEL = 0x08, 0x0A, 0x0D, 0x1B, 0x7F
+
+
+class Stream(Protocol):
+    """What a line is read from, and where it is echoed."""
+
+    def read(self, n: int) -> bytes: ...
+    def write(self, data: bytes) -> object: ...
 
 
 class Readline:

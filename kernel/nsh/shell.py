@@ -1,33 +1,19 @@
-"""The NuttShell: runs command lines and keeps what outlives one, such as ``$?``.
-
-A built-in application gets a task of its own and the shell waits for it; the shell's own commands run in its task. An
-application wins over a command of the same name, as in NuttX.
-"""
+"""The NuttShell: reads lines and scripts, and keeps what outlives a command: variables, aliases, ``$?``."""
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
+from os import O_RDONLY
 from typing import TYPE_CHECKING
 
 from kernel.apps import App
-from kernel.errors import Hang
+from kernel.fs.openfile import STDERR, STDIN, STDOUT, OpenFile
 from kernel.kernel import SIGINT
-from kernel.nsh.command import (
-    ARGREQUIRED,
-    ERROR,
-    INTERNALERROR,
-    NOTFOUND,
-    OK,
-    SIGNALRECVD,
-    TOOMANYARGS,
-    CallFailed,
-    Command,
-    CommandError,
-    failed_call,
-)
-from kernel.nsh.parse import ParseError, parse
+from kernel.nsh.command import ERROR, OK, Command, ShellExit, failed_call
+from kernel.nsh.control import Control
+from kernel.nsh.line import run_command_line
+from kernel.nsh.parse import ParseError, split_command
 from kernel.nsh.readline import Readline
 from kernel.version import RELEASE
 
@@ -37,22 +23,28 @@ if TYPE_CHECKING:
 GREETING = f"\nNuttShell (NSH) NuttX-{RELEASE}\n"
 
 
-class ShellExit(Exception):
-    """The ``exit`` command."""
-
-
 class Shell:
-    """One shell, in the task of ``sys``."""
+    """One shell, in the task of ``sys``.
+
+    ``variables``: NSH's own (CONFIG_NSH_VARS), beside the environment. ``exit_on_error`` and ``trace`` are set -e and
+    set -x. ``control`` knows the nesting of if and while.
+    """
 
     def __init__(self, sys: Sys, commands: Mapping[str, Command], apps: Mapping[str, App]) -> None:
         self.sys = sys
         self.kernel = sys.kernel
         self.commands = commands
         self.apps = apps
-        self.cwd = "/"
         self.variables: dict[str, str] = {}
+        self.aliases: dict[str, str] = {}
+        self.control = Control(int(self.kernel.options["NSH_NESTDEPTH"]))
         self.failed = False
         self.last_pid = 0
+        self.exit_on_error = True
+        self.trace = False
+        self._script: OpenFile | None = None
+        self._line_start = 0  # in the script
+        self._command_start = 0  # in the line
         sys.signal(SIGINT)  # Ctrl-C ends what the shell does, never the shell
 
     # Output
@@ -63,25 +55,39 @@ class Shell:
 
     def error(self, command: str, tail: str) -> int:
         """Writes an error message of NSH's; returns ERROR."""
-        self._tell(f"nsh: {command}: {tail}\n")
+        self.complain(f"nsh: {command}: {tail}\n")
         return ERROR
 
-    def _tell(self, text: str) -> None:
-        """Writes what no command writes: a signal that comes too late for the command must not end the shell."""
-        with suppress(InterruptedError):
-            self.write(text)
+    def complain(self, text: str) -> None:
+        """Writes to standard error."""
+        stderr = self.sys.task.files.get(STDERR)
+        if stderr is not None:
+            self._tell(stderr, text)
+
+    def tell(self, text: str) -> None:
+        """Writes what no command writes to standard output."""
+        stdout = self.sys.task.files.get(STDOUT)
+        if stdout is not None:
+            self._tell(stdout, text)
+
+    @staticmethod
+    def _tell(file: OpenFile, text: str) -> None:
+        """A signal that comes too late for the command must not end the shell, nor must a pipe that nobody reads."""
+        with suppress(InterruptedError, BrokenPipeError):
+            file.write(text.encode("utf-8", "surrogateescape"))
 
     # Lines
 
     def session(self) -> None:
         """Reads lines and runs them until the input ends or ``exit`` is typed."""
-        stdin, stdout = self.sys.task.stdin, self.sys.task.stdout
+        files = self.sys.task.files
+        stdin, stdout = files.get(STDIN), files.get(STDOUT)
         if stdin is None or stdout is None:
             return
-        editor = Readline(stdin, stdout, int(self.kernel.options["LINE_MAX"]))
+        editor = Readline(stdin, stdout, self.line_max)
         prompt = str(self.kernel.options["NSH_PROMPT_STRING"])
         while True:
-            self._tell(prompt)
+            self.tell(prompt)
             line = editor.read()
             if line is None:
                 self.error("nsh_session", "readline failed: 0")
@@ -91,99 +97,97 @@ class Shell:
             except ShellExit:
                 return
 
+    @property
+    def line_max(self) -> int:
+        """CONFIG_LINE_MAX."""
+        return int(self.kernel.options["LINE_MAX"])
+
     def run_line(self, line: str) -> int:
-        """Runs the commands of a line; the first one that fails ends it, as NSH's default ``set -e`` has it.
-
-        Raises ShellExit.
-        """
-        try:
-            commands = parse(line)
-        except ParseError as error:
-            self._tell(f"{error}\n")
-            self.failed = True
-            return ERROR
-        for command in commands:
-            argv = command.expand(self._lookup)
-            if argv and self._execute(argv, command.background) != OK:
+        """Runs the commands of a line; unless ``set +e``, the first one that fails ends it. Raises ShellExit."""
+        self.control.jump = None
+        result, start = OK, 0
+        while start >= 0 and self.control.jump is None:
+            self._command_start = start
+            try:
+                command, start = split_command(line, start)
+            except ParseError as error:
+                self.complain(f"{error}\n")
                 return ERROR
-        return OK
-
-    def _lookup(self, name: str) -> str:
-        if name == "?":
-            return "1" if self.failed else "0"
-        if name == "!":
-            return str(self.last_pid)
-        return self.variables.get(name, "")
-
-    # Commands
-
-    def _execute(self, argv: list[str], background: bool) -> int:
-        limit = int(self.kernel.options["NSH_MAXARGUMENTS"])
-        if len(argv) > limit:
-            self.error(argv[0], TOOMANYARGS)  # and goes on with what fits NuttX's vector, as that does
-            argv = argv[: limit + 4]
-        app = self.apps.get(argv[0])
-        if app is None and background:
-            app, argv = self.apps["sh"], ["sh", "-c", " ".join(argv)]
-        result = self._run_app(app, argv, background) if app else self._run_command(argv)
-        self.failed = result != OK
+            result = run_command_line(self, command)
+            if result != OK and self.exit_on_error:
+                return result
         return result
 
-    def _run_app(self, app: App, argv: list[str], background: bool) -> int:
-        sys = self.sys
-        arguments = tuple(word.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for word in argv[1:])
-        try:
-            task = sys.spawn(app.main, app.name, app.priority, arguments, app.stack)
-        except OSError as error:
-            return self._failed(argv[0], CallFailed("task_create", error.errno or 0))
-        self.last_pid = task.pid
-        if background:
-            self._tell(f"{app.name} [{task.pid}:{app.priority}]\n")
-            return OK
-        with self._foreground(task.pid):
-            status = sys.waitpid(task)
-        return OK if status == 0 else ERROR
+    # Scripts
 
-    @contextmanager
-    def _foreground(self, pid: int) -> Iterator[None]:
-        """Meanwhile Ctrl-C is a signal for that task."""
-        console = self.kernel.console
-        if console is None or self.sys.task.stdin is not console:
-            yield
-            return
-        console.set_foreground(pid)
+    def run_script(self, command: str, path: str) -> int:
+        """Runs the lines of a file, to its end or to the first that fails; returns ERROR at the end, as NuttX does.
+
+        (There, too, the end of the file is what the last read failed with.) Raises ShellExit.
+        """
         try:
-            yield
+            script = self.open(path, O_RDONLY)
+        except OSError as error:
+            return self.error(command, failed_call(error, "open").message(self.strerror))
+        outer, self._script = self._script, script
+        try:
+            while (line := self._next_line(script)) is not None:
+                if self.trace:
+                    self.write(line)
+                result = self.run_line(line)
+                if self.control.jump is not None:
+                    script.seek(self.control.jump)
+                if result != OK and self.exit_on_error:
+                    return result
         finally:
-            console.set_foreground(None)
+            self._script = outer
+            script.close()
+        return ERROR
 
-    def _run_command(self, argv: list[str]) -> int:
-        name = argv[0]
-        command = self.commands.get(name)
-        if command is None:
-            return self.error(name, NOTFOUND)
-        if len(argv) - 1 < command.least:
-            return self.error(name, ARGREQUIRED)
-        if command.most is not None and len(argv) - 1 > command.most:
-            return self.error(name, TOOMANYARGS)
-        self.last_pid = self.sys.getpid()
-        try:
-            with self._foreground(self.last_pid):
-                return command.run(self, argv)
-        except (ShellExit, Hang):
-            raise
-        except CommandError as error:
-            return self._failed(name, error)
-        except InterruptedError:
-            return self.error(name, SIGNALRECVD)
-        except OSError as error:
-            return self._failed(name, failed_call(error, name))
-        except Exception as error:
-            trace = "".join(traceback.format_exception(error))
-            self.kernel.report(f"shell command {name} raised {error!r}\n{trace}")
-            return self.error(name, INTERNALERROR)
+    def _next_line(self, script: OpenFile) -> str | None:
+        self._line_start = script.position
+        line = b""
+        while len(line) + 1 < self.line_max:
+            c = script.read(1)
+            line += c
+            if c in (b"", b"\n"):
+                break
+        return line.decode("utf-8", "surrogateescape") if line else None
 
-    def _failed(self, name: str, error: CommandError) -> int:
-        if isinstance(error, CallFailed):
-            return self.error(name, error.message(bool(self.kernel.options.get("NSH_STRERROR"))))
-        return self.error(name, str(error))
+    @property
+    def place(self) -> int | None:
+        """Where in its script the command stands that is running; None without a script."""
+        return None if self._script is None else self._line_start + self._command_start
+
+    def open(self, path: str, flags: int) -> OpenFile:
+        """A file by its path as it was typed. Raises OSError."""
+        return self.kernel.vfs.open(self.sys.fullpath(path), flags)
+
+    # Variables
+
+    @property
+    def strerror(self) -> bool:
+        """Whether messages name errors instead of numbering them."""
+        return bool(self.kernel.options.get("NSH_STRERROR"))
+
+    def lookup(self, name: str) -> str:
+        """The value of a variable, "" if there is none; with ``set -x`` it is shown."""
+        if name == "?":
+            value = "1" if self.failed else "0"
+        elif name == "!":
+            value = str(self.last_pid)
+        else:
+            value = self.variables.get(name) or self.sys.getenv(name) or ""
+        if self.trace:
+            self.write(f"  {name}={value}\n")
+        return value
+
+    def set_variable(self, name: str, value: str) -> None:
+        """``set``: a variable of NSH's own if there are such, unless it is in the environment already."""
+        if self.kernel.options.get("NSH_VARS") and self.sys.getenv(name) is None:
+            if value:
+                self.variables[name] = value
+            else:
+                self.variables.pop(name, None)
+        else:
+            self.sys.setenv(name, value)

@@ -1,17 +1,17 @@
-"""The file system of the board, which is procfs: files whose text is made from live state when they are read.
+"""procfs: files whose text is made from live state when they are opened.
 
-Names, order and layout are NuttX's (fs/procfs). /proc/net is made in kernel/procnet.py.
+Names, order and layout are NuttX's (fs/procfs). /proc/net is made in procnet.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from errno import ENOENT, ENOTDIR
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kernel.procnet import net_device, net_route_ipv4, net_stat, net_udp
+from kernel.core import lib
+from kernel.fs.node import Directory, Listing, Node, TextFile
+from kernel.fs.procnet import net_device, net_route_ipv4, net_stat, net_udp
 from kernel.taskinfo import TaskInfo, task_info, task_pids
 from kernel.version import RELEASE, SYSNAME, version
 
@@ -19,80 +19,47 @@ if TYPE_CHECKING:
     from kernel.kernel import Kernel
 
 
-@dataclass(frozen=True)
-class File:
-    """A file; ``read()`` makes its text."""
-
-    read: Callable[[], str]
+def procfs(kernel: Kernel) -> Directory:
+    """Its root."""
+    return Listing(partial(_proc, kernel), "procfs")
 
 
-@dataclass(frozen=True)
-class Directory:
-    """A directory; ``entries()`` lists it in NuttX's order."""
-
-    entries: Callable[[], dict[str, File | Directory]]
-
-
-def find(kernel: Kernel, path: str, caller: int = 0) -> File | Directory:
-    """What an absolute path names. ``caller``: the pid that /proc/self is. Raises OSError (ENOENT, ENOTDIR)."""
-    node: File | Directory = Directory(lambda: {"proc": Directory(partial(_proc, kernel, caller))})
-    for name in path.split("/"):
-        if name in ("", "."):
-            continue
-        if isinstance(node, File):
-            raise OSError(ENOTDIR, f"open {path}: a file is no directory")
-        found = node.entries().get(name)
-        if found is None:
-            raise OSError(ENOENT, f"open {path}: no such file")
-        node = found
-    return node
-
-
-def fullpath(cwd: str, path: str) -> str:
-    """An absolute path without ``.``, ``..`` and superfluous slashes."""
-    parts: list[str] = []
-    for part in (path if path.startswith("/") else f"{cwd}/{path}").split("/"):
-        if part == "..":
-            del parts[-1:]
-        elif part not in ("", "."):
-            parts.append(part)
-    return "/" + "/".join(parts)
-
-
-def _proc(kernel: Kernel, caller: int) -> dict[str, File | Directory]:
-    tasks: dict[str, File | Directory] = {
-        str(pid): Directory(partial(_task, kernel, pid)) for pid in task_pids(kernel)
-    }
-    net: dict[str, File | Directory] = {"net": Directory(partial(_net, kernel))} if kernel.options.get("NET") else {}
+def _proc(kernel: Kernel) -> dict[str, Node]:
+    tasks: dict[str, Node] = {str(pid): Listing(partial(_task, kernel, pid)) for pid in task_pids(kernel)}
+    net: dict[str, Node] = {"net": Listing(partial(_net, kernel))} if kernel.options.get("NET") else {}
     return tasks | {
-        "iobinfo": File(partial(iobinfo, kernel)),
-        "meminfo": File(partial(meminfo, kernel)),
+        "iobinfo": TextFile(partial(iobinfo, kernel)),
+        "meminfo": TextFile(partial(meminfo, kernel)),
         **net,
-        "self": Directory(partial(_task, kernel, caller)),
-        "uptime": File(partial(uptime, kernel)),
-        "version": File(partial(_version, kernel)),
+        "self": Listing(partial(_self, kernel)),
+        "uptime": TextFile(partial(uptime, kernel)),
+        "version": TextFile(partial(_version, kernel)),
     }
 
 
-def _net(kernel: Kernel) -> dict[str, File | Directory]:
-    entries: dict[str, File | Directory] = {}
+def _self(kernel: Kernel) -> dict[str, Node]:
+    return _task(kernel, max(0, lib.board_current(kernel.board)))
+
+
+def _net(kernel: Kernel) -> dict[str, Node]:
+    entries: dict[str, Node] = {}
     if kernel.options.get("NET_STATISTICS", True):
-        entries["stat"] = File(partial(net_stat, kernel))
+        entries["stat"] = TextFile(partial(net_stat, kernel))
     if kernel.options.get("NET_UDP", True):
-        entries["udp"] = File(partial(net_udp, kernel))
-    entries["route"] = Directory(lambda: {"ipv4": File(partial(net_route_ipv4, kernel))})
-    return entries | {d.name: File(partial(net_device, kernel, d)) for d in kernel.net.devices.values()}
+        entries["udp"] = TextFile(partial(net_udp, kernel))
+    entries["route"] = Listing(lambda: {"ipv4": TextFile(partial(net_route_ipv4, kernel))})
+    return entries | {d.name: TextFile(partial(net_device, kernel, d)) for d in kernel.net.devices.values()}
 
 
-def _task(kernel: Kernel, pid: int) -> dict[str, File | Directory]:
-    def file(text: Callable[[Kernel, TaskInfo], str]) -> File:
-        return File(lambda: text(kernel, task_info(kernel, pid)))
+def _task(kernel: Kernel, pid: int) -> dict[str, Node]:
+    def file(text: Callable[[Kernel, TaskInfo], str]) -> TextFile:
+        return TextFile(lambda: text(kernel, task_info(kernel, pid)))
 
     return {
         "status": file(_status),
         "cmdline": file(_cmdline),
         "stack": file(_stack),
-        "group": Directory(lambda: {"status": file(_group_status)}),
+        "group": Listing(lambda: {"status": file(_group_status)}),
     }
 
 

@@ -1,0 +1,28 @@
+"""binfs: the built-in programs as files that cannot be read, only run (NuttX's fs/binfs)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from errno import EACCES
+from os import O_ACCMODE, O_RDONLY
+
+from kernel.fs.node import Directory, File, Listing, OpenText
+from kernel.fs.openfile import OpenFile
+
+
+class Program(File):
+    """A built-in program."""
+
+    mode = 0o111
+
+    def open(self, path: str, flags: int) -> OpenFile:
+        """Raises OSError (EACCES) for writing. Nothing can be read: the code is in flash, not in a file."""
+        if flags & O_ACCMODE != O_RDONLY:
+            raise OSError(EACCES, f"open {path}: a built-in program cannot be written")
+        return OpenText(path, flags, b"")
+
+
+def binfs(names: Iterable[str]) -> Directory:
+    """Its root."""
+    programs = {name: Program() for name in sorted(names)}
+    return Listing(lambda: dict(programs), "binfs", 0o555)

@@ -1,0 +1,97 @@
+"""The character devices that every board has: null, zero, random, console, kmsg."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from os import O_RDWR
+from typing import TYPE_CHECKING
+
+from kernel.fs.node import File
+from kernel.fs.openfile import STDERR, STDIN, FileTable, OpenFile
+
+if TYPE_CHECKING:
+    from kernel.console import Console
+    from kernel.syslog import Syslog
+
+
+class Device(File):
+    """A device: ``opened(path, flags)`` makes what open() returns."""
+
+    kind = "c"
+
+    def __init__(self, opened: Callable[[str, int], OpenFile], mode: int = 0o666) -> None:
+        self._opened = opened
+        self.mode = mode
+
+    def open(self, path: str, flags: int) -> OpenFile:
+        """Opens it."""
+        return self._opened(path, flags)
+
+
+class OpenNull(OpenFile):
+    """/dev/null: takes everything, gives nothing."""
+
+    def _read(self, n: int) -> bytes:
+        return b""
+
+    def _write(self, data: bytes) -> int:
+        return len(data)
+
+
+class OpenZero(OpenNull):
+    """/dev/zero: takes everything, gives zeros."""
+
+    def _read(self, n: int) -> bytes:
+        return bytes(n)
+
+
+class OpenRandom(OpenNull):
+    """/dev/random: bytes that the bench's seed decides."""
+
+    def __init__(self, path: str, flags: int, draw: Callable[[int], bytes]) -> None:
+        super().__init__(path, flags)
+        self._draw = draw
+
+    def _read(self, n: int) -> bytes:
+        return self._draw(n)
+
+
+class OpenConsole(OpenFile):
+    """The console line."""
+
+    isatty = True
+
+    def __init__(self, console: Console, path: str = "/dev/console", flags: int = O_RDWR) -> None:
+        super().__init__(path, flags)
+        self.console = console
+
+    def _read(self, n: int) -> bytes:
+        return self.console.read(n)
+
+    def _write(self, data: bytes) -> int:
+        self.console.write(data)
+        return len(data)
+
+
+def use_console(files: FileTable, console: Console, first: int = STDIN) -> None:
+    """Standard input, output and error of a task, from ``first`` on, are the console."""
+    for fd in range(first, STDERR + 1):
+        files.put(fd, OpenConsole(console))
+
+
+class OpenLog(OpenFile):
+    """/dev/kmsg: the log that is kept in RAM. What is written there is logged."""
+
+    def __init__(self, path: str, flags: int, syslog: Syslog) -> None:
+        super().__init__(path, flags)
+        self._syslog = syslog
+        self._text = syslog.text().encode()
+
+    def _read(self, n: int) -> bytes:
+        data = self._text[self.position : self.position + n]
+        self.position += len(data)
+        return data
+
+    def _write(self, data: bytes) -> int:
+        self._syslog.add(data.decode("utf-8", "replace"))
+        return len(data)

@@ -1,0 +1,52 @@
+"""What is in a board's file tree when it has booted: /dev, /proc and /tmp. /bin is binfs.py's."""
+
+from __future__ import annotations
+
+from errno import ENXIO
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING
+
+from kernel.core import lib
+from kernel.fs.devices import Device, OpenConsole, OpenLog, OpenNull, OpenRandom, OpenZero
+from kernel.fs.openfile import OpenFile
+from kernel.fs.procfs import procfs
+from kernel.fs.tmpfs import TmpDirectory
+from kernel.fs.vfs import Vfs
+
+if TYPE_CHECKING:
+    from kernel.kernel import Kernel
+
+
+def make_tree(kernel: Kernel) -> Vfs:
+    """The tree of a kernel, by its configuration."""
+    options = kernel.options
+    tree = Vfs()
+    tree.root.mkdir("dev", 0o777)
+    tree.attach("/dev/null", Device(OpenNull))
+    tree.attach("/dev/zero", Device(OpenZero))
+    entropy = Random(f"{kernel.clock.seed} {lib.board_id(kernel.board)}")
+    random = Device(partial(OpenRandom, draw=entropy.randbytes), 0o444)
+    for name in ("console", "ttyS0"):
+        tree.attach(f"/dev/{name}", Device(partial(_open_console, kernel)))
+    for name in ("random", "urandom"):
+        tree.attach(f"/dev/{name}", random)
+    if options["RAMLOG_SYSLOG"]:
+        tree.attach("/dev/kmsg", Device(partial(_open_log, kernel)))
+    if options["FS_PROCFS"]:
+        tree.filesystems["procfs"] = partial(procfs, kernel)
+        tree.mount("/proc", "procfs")
+    if options["FS_TMPFS"]:
+        tree.filesystems["tmpfs"] = partial(TmpDirectory, kernel.heap)
+        tree.mount(str(options["LIBC_TMPDIR"]), "tmpfs")
+    return tree
+
+
+def _open_console(kernel: Kernel, path: str, flags: int) -> OpenFile:
+    if kernel.console is None:
+        raise OSError(ENXIO, f"open {path}: no driver has a console")
+    return OpenConsole(kernel.console, path, flags)
+
+
+def _open_log(kernel: Kernel, path: str, flags: int) -> OpenFile:
+    return OpenLog(path, flags, kernel.syslog)

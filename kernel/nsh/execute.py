@@ -1,0 +1,149 @@
+"""Executes a command with its arguments.
+
+A built-in application gets a task of its own and the shell waits for it; the shell's own commands run in its task. An
+application wins over a command of the same name, as in NuttX.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from kernel.apps import App
+from kernel.errors import Hang
+from kernel.fs.binfs import Program
+from kernel.fs.openfile import STDIN, STDOUT
+from kernel.nsh.command import (
+    ARGREQUIRED,
+    ERROR,
+    INTERNALERROR,
+    NOTFOUND,
+    OK,
+    SIGNALRECVD,
+    TOOMANYARGS,
+    CallFailed,
+    CommandError,
+    ShellExit,
+    failed_call,
+)
+from kernel.task import Task
+
+if TYPE_CHECKING:
+    from kernel.nsh.redirect import Redirects
+    from kernel.nsh.shell import Shell
+
+
+def execute(shell: Shell, argv: list[str], redirects: Redirects, background: bool = False) -> int:
+    """Runs a command with its streams. OK or ERROR. Raises ShellExit."""
+    app = _find_app(shell, argv[0])
+    if app is None and background:
+        app, argv = shell.apps.get("sh"), ["sh", "-c", " ".join(argv)]
+    files = shell.sys.task.files
+    try:
+        streams = redirects.open(shell.open, files.get(STDOUT))
+    except InterruptedError:
+        return save_result(shell, failed=shell.error(argv[0], SIGNALRECVD) != OK)
+    except OSError as error:
+        shell.error(argv[0], failed_call(error, "open").message(shell.strerror))
+        return save_result(shell, failed=True)
+    task = None
+    with files.redirected(streams):
+        if app is None:
+            result = _run_command(shell, argv)
+        else:
+            task = _start(shell, app, argv)
+            result = ERROR if task is None else OK
+    if task is not None:
+        result = _wait(shell, task, background)
+    return save_result(shell, failed=result != OK)
+
+
+def save_result(shell: Shell, *, failed: bool) -> int:
+    """Remembers a result, for the if or while that waits for it or for ``$?``."""
+    if shell.control.condition(failed):
+        shell.failed = False
+        return OK
+    shell.failed = failed
+    return ERROR if failed else OK
+
+
+def _find_app(shell: Shell, name: str) -> App | None:
+    """An application, by its name or by the path of its file."""
+    app = shell.apps.get(name)
+    if app is not None or "/" not in name:
+        return app
+    try:
+        node = shell.kernel.vfs.find(shell.sys.fullpath(name))
+    except OSError:
+        return None
+    return shell.apps.get(name.rpartition("/")[2]) if isinstance(node, Program) else None
+
+
+def _start(shell: Shell, app: App, argv: list[str]) -> Task | None:
+    """Starts an application with the streams that the shell has now. None: there is no room for it."""
+    arguments = tuple(word.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for word in argv[1:])
+    try:
+        return shell.sys.spawn(app.main, app.name, app.priority, arguments, app.stack)
+    except OSError as error:
+        shell.error(argv[0], CallFailed("task_create", error.errno or 0).message(shell.strerror))
+        return None
+
+
+def _wait(shell: Shell, task: Task, background: bool) -> int:
+    """Waits for an application unless it is to run beside the shell."""
+    shell.last_pid = task.pid
+    if background:
+        shell.tell(f"{task.name} [{task.pid}:{shell.kernel.task_priority(task.pid)}]\n")
+        return OK
+    with foreground(shell, task.pid):
+        status = shell.sys.waitpid(task)
+    return OK if status == 0 else ERROR
+
+
+@contextmanager
+def foreground(shell: Shell, pid: int) -> Iterator[None]:
+    """Meanwhile Ctrl-C is a signal for that task, if the shell listens to the console."""
+    console, stdin = shell.kernel.console, shell.sys.task.files.get(STDIN)
+    if console is None or stdin is None or not stdin.isatty:
+        yield
+        return
+    console.set_foreground(pid)
+    try:
+        yield
+    finally:
+        console.set_foreground(None)
+
+
+def _run_command(shell: Shell, argv: list[str]) -> int:
+    """Runs one of the shell's own commands."""
+    name = argv[0]
+    command = shell.commands.get(name)
+    if command is None:
+        return shell.error(name, NOTFOUND)
+    if len(argv) - 1 < command.least:
+        return shell.error(name, ARGREQUIRED)
+    if command.most is not None and len(argv) - 1 > command.most:
+        return shell.error(name, TOOMANYARGS)
+    try:
+        with foreground(shell, shell.sys.getpid()):
+            return command.run(shell, argv)
+    except (ShellExit, Hang):
+        raise
+    except CommandError as error:
+        return _failed(shell, name, error)
+    except InterruptedError:
+        return shell.error(name, SIGNALRECVD)
+    except OSError as error:
+        return _failed(shell, name, failed_call(error, name))
+    except Exception as error:
+        trace = "".join(traceback.format_exception(error))
+        shell.kernel.report(f"shell command {name} raised {error!r}\n{trace}")
+        return shell.error(name, INTERNALERROR)
+
+
+def _failed(shell: Shell, name: str, error: CommandError) -> int:
+    if isinstance(error, CallFailed):
+        return shell.error(name, error.message(shell.strerror))
+    return shell.error(name, str(error))
