@@ -1,37 +1,45 @@
-"""The table of the shell's commands, in the order in which help lists them."""
+"""The table of the shell's commands, in the order in which help lists them, which is that of nshlib/nsh_command.c."""
 
 from __future__ import annotations
 
-from kernel.nsh import commands_basic as basic
-from kernel.nsh import commands_file as file
-from kernel.nsh import commands_net as net
-from kernel.nsh import commands_task as task
+from kernel.nsh import (
+    commands_basic,
+    commands_dump,
+    commands_env,
+    commands_file,
+    commands_mount,
+    commands_net,
+    commands_proc,
+    commands_route,
+    commands_script,
+    commands_task,
+    commands_time,
+    commands_tree,
+)
 from kernel.nsh.command import Command
 
-COMMANDS: dict[str, Command] = {
-    command.name: command
-    for command in (
-        basic.QUESTION,
-        file.CAT,
-        task.DMESG,
-        basic.ECHO,
-        basic.EXIT,
-        basic.FALSE,
-        task.FREE,
-        basic.HELP,
-        net.IFCONFIG,
-        net.IFDOWN,
-        net.IFUP,
-        file.LS,
-        task.POWEROFF,
-        task.QUIT,
-        task.PS,
-        task.REBOOT,
-        task.KILL,
-        basic.SLEEP,
-        basic.USLEEP,
-        basic.TRUE,
-        task.UNAME,
-        task.UPTIME,
-    )
-}
+ORDER = """
+    . [ ? addroute alias unalias arp basename break cat cd cp cmp dirname date delroute df dmesg echo env exec exit expr
+    export false fdinfo free help hexdump ifconfig ifdown ifup irqinfo ln ls mkdir mkfifo mkrd mount mv pidof poweroff
+    quit printf ps pwd readlink reboot rm rmdir route set kill pkill sleep usleep source test top time true truncate
+    uname umount unset uptime watch xd wait
+"""
+
+_MODULES = (
+    commands_basic,
+    commands_dump,
+    commands_env,
+    commands_file,
+    commands_mount,
+    commands_net,
+    commands_proc,
+    commands_route,
+    commands_script,
+    commands_task,
+    commands_time,
+    commands_tree,
+)
+
+_BY_NAME = {command.name: command for module in _MODULES for command in module.COMMANDS}
+
+COMMANDS: dict[str, Command] = {name: _BY_NAME[name] for name in ORDER.split() if name in _BY_NAME}

@@ -126,3 +126,5 @@ USLEEP = Command("usleep", usleep, "<usec>", least=1, most=1)
 EXIT = Command("exit", exit_)
 TRUE = Command("true", true)
 FALSE = Command("false", false)
+
+COMMANDS = (QUESTION, HELP, ECHO, SLEEP, USLEEP, EXIT, TRUE, FALSE)

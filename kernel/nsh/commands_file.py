@@ -88,3 +88,5 @@ def _details(node: Node, flags: set[str]) -> str:
 
 CAT = Command("cat", cat, "[<path> [<path> [<path> ...]]]", most=None)
 LS = Command("ls", ls, "[-lRsh] <dir-path>", most=4)
+
+COMMANDS = (CAT, LS)

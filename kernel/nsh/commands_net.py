@@ -150,3 +150,5 @@ IFCONFIG_USAGE = (
 IFCONFIG = Command("ifconfig", ifconfig, IFCONFIG_USAGE, most=11, option="NET")
 IFUP = Command("ifup", ifup, "<interface>", least=1, most=1, option="NET")
 IFDOWN = Command("ifdown", ifdown, "<interface>", least=1, most=1, option="NET")
+
+COMMANDS = (IFCONFIG, IFUP, IFDOWN)

@@ -169,3 +169,5 @@ DMESG = Command("dmesg", dmesg)
 REBOOT = Command("reboot", reboot, most=1)
 POWEROFF = Command("poweroff", poweroff, most=1)
 QUIT = Command("quit", poweroff, most=1)
+
+COMMANDS = (PS, FREE, KILL, UNAME, UPTIME, DMESG, REBOOT, POWEROFF, QUIT)
