@@ -175,7 +175,7 @@ def _boards(arguments: argparse.Namespace) -> int:
             f"{config['IOB_NBUFFERS']} IOBs of {config['IOB_BUFSIZE']} bytes",
             f"link {hw.link_mbps} Mbit/s",
         )
-        print(f"{name:<9} {profile_summary(name)}\n{'':9} {', '.join(what)}")
+        print(f"{name:<12} {profile_summary(name)}\n{'':12} {', '.join(what)}")
     return OK
 
 

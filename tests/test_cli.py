@@ -83,7 +83,7 @@ def test_the_demo_does_without_scapy(capsys: pytest.CaptureFixture[str], monkeyp
 def test_boards_lists_the_profiles(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code("boards") == OK
     text = capsys.readouterr().out
-    assert [line.split()[0] for line in text.splitlines()[::2]] == ["sim", "smp4", "stm32f7"]
+    assert [line.split()[0] for line in text.splitlines()[::2]] == ["sim", "sim-console", "smp4", "stm32f7"]
     assert "4 CPUs" in text and "1024 IOBs of" in text
 
 

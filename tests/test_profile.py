@@ -13,8 +13,8 @@ from kernel.core import COSTS
 CSRC = Path(__file__).parent.parent / "csrc"
 
 
-def test_profiles_are_sim_smp4_and_stm32f7() -> None:
-    assert profile_names() == ["sim", "smp4", "stm32f7"]
+def test_profiles_are_listed_by_name() -> None:
+    assert profile_names() == ["sim", "sim-console", "smp4", "stm32f7"]
 
 
 @pytest.mark.parametrize("name", profile_names())
@@ -28,11 +28,11 @@ def test_summary_of_an_unknown_profile_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("name", profile_names())
-def test_every_profile_brings_eth0_up_at_the_usual_address(name: str) -> None:
+def test_every_profile_has_eth0_at_the_usual_address_and_brings_it_up_but_for_one(name: str) -> None:
     config = Config(name)
     assert (config.number("NETINIT_IPADDR"), config.number("NETINIT_DRIPADDR")) == (0x0A000102, 0x0A000101)
     assert config.flag("NSH_NETINIT")
-    assert not config.flag("NETINIT_NETLOCAL")
+    assert config.flag("NETINIT_NETLOCAL") == (name == "sim-console")
     assert config.flag("NET_ARP_IPIN")
 
 
