@@ -150,6 +150,7 @@ class Board:
         kernel.apps = builtin_apps(self.config)
         if self.config.flag("FS_BINFS"):
             kernel.vfs.mount_root("/bin", binfs(kernel.apps))
+        kernel.on_reset = self._reset_from_inside
         kernel.on_reboot = self._reboot_from_inside
         kernel.on_poweroff = self._poweroff_from_inside
         priority, stack = self.config.number("INIT_PRIORITY"), self.config.number("INIT_STACKSIZE")
@@ -264,8 +265,11 @@ class Board:
         self.uart.reset()
         self._bring_up()
 
-    def _reboot_from_inside(self) -> None:
+    def _reset_from_inside(self) -> None:
         self.bench.clock.later(self._restart)
+
+    def _reboot_from_inside(self) -> None:
+        self._reset_from_inside()
         self.kernel.halt()
 
     def _poweroff_from_inside(self) -> None:

@@ -114,6 +114,7 @@ _BOARD = [
     _int("RAM_SIZE", 67108864, "bytes of RAM that stacks, buffers and heap share", high=1 << 40),
     _bool("SMP", False, "more than one CPU"),
     _int("SMP_NCPUS", 4, "number of CPUs", "SMP", low=1, high=MAX_CPUS),
+    _int("BOARD_RESET_ON_ASSERT", 0, "a crash resets the board; 2: so does an assertion that fails in a program"),
 ]
 
 _SCHED = [
@@ -123,6 +124,8 @@ _SCHED = [
     _bool("PRIORITY_INHERITANCE", False, "the holder of a mutex runs at the priority of its highest waiter"),
     _bool("SIG_DEFAULT", False, "SIGINT, SIGTERM and SIGKILL end a task that has no handler"),
     _bool("STACK_COLORATION", False, "ps shows how much of each stack was used"),
+    _bool("SCHED_DUMP_TASKS", True, "a crash prints a table of the tasks"),
+    _bool("SCHED_BACKTRACE", False, "a crash prints where each task is"),
     _int("DEFAULT_TASK_STACKSIZE", 2048, "bytes of stack of a task", low=64),
     _int("IDLETHREAD_STACKSIZE", 1024, "bytes of stack of the idle task", low=64),
     _int("INIT_STACKSIZE", _stack, "bytes of stack of the first task", low=64),

@@ -106,6 +106,7 @@ class Uart:
 
     def reset(self) -> None:
         """The chip as after power-on: FIFOs empty, nothing enabled. Who is at the other end stays there."""
+        self._send_due()
         self._mask = self._mcr = 0
         self._tx.clear()
         self._rx.clear()
@@ -214,8 +215,12 @@ class Uart:
             if not self._tx:
                 self._tx_start = self.clock.now_ns
             self._tx += data
-            self._tx_event.at(self._tx_start + len(self._tx) * self.char_ns)
+            self._plan_tx()
         self._update()
+
+    def _plan_tx(self) -> None:
+        """What a polling CPU sends is more than the FIFO holds: the other end hears it bit by bit all the same."""
+        self._tx_event.at(self._tx_start + min(len(self._tx), self.fifo) * self.char_ns)
 
     def _send_due(self) -> None:
         if not self._tx:
@@ -236,6 +241,8 @@ class Uart:
 
     def _on_sent(self) -> None:
         self._send_due()
+        if self._tx:
+            self._plan_tx()
         self._update()
 
     # Receiving

@@ -125,14 +125,18 @@ class SerialDriver:
 
     # Everybody
 
-    def puts(self, text: str) -> None:
-        """up_nputs(): prints at once, even in a handler, behind what is buffered. The caller polls meanwhile."""
+    def puts(self, text: str) -> int:
+        """up_nputs(): prints at once, even in a handler, behind what is buffered. The caller polls meanwhile.
+
+        Returns for how many ns.
+        """
         pending, ahead = text.encode("utf-8", "backslashreplace").replace(b"\n", b"\r\n"), bytes(self._xmit)
         self._xmit.clear()
         self.sent += len(ahead) + len(pending)
         spinning = self.uart.put_polled(ahead + pending)
         self._wake(self._xmitsem)
         self._burn(spinning)
+        return spinning
 
     # Interrupt
 

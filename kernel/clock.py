@@ -71,20 +71,21 @@ class Guest(Protocol):
     def irq(self, line: int) -> None: ...
     def wdog(self, number: int) -> None: ...
     def where(self, line: int | None = None) -> str: ...
-    def crash(self, error: BaseException, where: str) -> BenchError: ...
+    def crash(self, error: BaseException, where: str) -> None: ...
     def hung(self, line: int | None, error: Hang) -> Hang: ...
 
 
 class Event:
     """Something that hardware written in Python will do at a time of its own."""
 
-    __slots__ = ("_bench", "call", "number")
+    __slots__ = ("_bench", "_events", "call", "number")
 
     def __init__(self, clock: Clock, call: Callable[[], None], housekeeping: bool = False) -> None:
         self._bench = clock.bench
         self.call = call
         self.number: int = lib.pyevent_new(clock.bench, housekeeping)
-        clock.events[self.number] = self
+        self._events = clock.events
+        self._events[self.number] = self
 
     def at(self, time: int) -> None:
         """Happens at ``time`` (ns); moves it if it was set already."""
@@ -93,6 +94,11 @@ class Event:
     def cancel(self) -> None:
         """Does not happen after all."""
         lib.pyevent_cancel(self._bench, self.number)
+
+    def free(self) -> None:
+        """Gives it back to the core; it cannot be used any more. Not after its clock was closed."""
+        lib.pyevent_free(self._bench, self.number)
+        del self._events[self.number]
 
 
 class Clock:
@@ -112,6 +118,7 @@ class Clock:
         self.events: dict[int, Event] = {}
         self.runners: list[Runner] = []  # greenlets of dead tasks, for the next ones
         self.fault: BaseException | None = None
+        self.crashes: list[Callable[[], None]] = []  # of boards that are still printing; each call raises
         self.running = False
         self.closed = False
         self.powered = False
@@ -182,8 +189,7 @@ class Clock:
             self.fault = guest.hung(value if kind == ACT_IRQ else None, error)
             lib.bench_attend(self.bench, BENCH_INTERRUPT)
         except BaseException as error:  # a second Ctrl-C too: it must not hit the task on whose stack this runs
-            panic = guest.crash(error, f"interrupt handler of line {value}" if kind == ACT_IRQ else "timer")
-            return self.give_up(error if isinstance(error, KeyboardInterrupt) else panic)
+            guest.crash(error, f"interrupt handler of line {value}" if kind == ACT_IRQ else "timer")
         return int(lib.irq_return(guest.board))
 
     def _event(self, value: int) -> int:
@@ -250,7 +256,11 @@ class Clock:
             while True:
                 reason = self.follow(r)
                 if reason in _OVER:
-                    return look() if look is not None else False
+                    if look is not None and look():
+                        return True
+                    for tell in tuple(self.crashes):
+                        tell()
+                    return False
                 if reason == HOST_WAKE:
                     self._do_later()
                     if wait:

@@ -16,6 +16,10 @@ class Console(Protocol):
         """Writes all of it, waiting while the transmit buffer is full."""
         ...
 
+    def puts(self, text: str) -> int:
+        """Prints at once, anywhere, polling the device; returns for how many ns that keeps the CPU."""
+        ...
+
     def set_foreground(self, pid: int | None) -> None:
         """Ctrl-C sends SIGINT to that task; None: it is an ordinary character."""
         ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import FrameType
+
 from greenlet import GreenletExit
 
 
@@ -31,6 +33,15 @@ class Panic(BenchError):
 
 class ContextError(BenchError):
     """A call that has to wait was made where nobody can: in an interrupt handler, in the idle task, by the host."""
+
+
+class AssertionFailed(BaseException):
+    """Unwinds an interrupt handler in which an assertion failed, at ``frame``; no handler's business to catch."""
+
+    def __init__(self, text: str, frame: FrameType) -> None:
+        super().__init__(text)
+        self.text = text
+        self.frame = frame
 
 
 class TaskExit(GreenletExit):

@@ -9,15 +9,17 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from errno import EINVAL
-from typing import TYPE_CHECKING, Any
+from sys import _getframe
+from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakSet
 
 from greenlet import getcurrent
 
 from kernel import core
+from kernel.assertion import Assertions
 from kernel.clock import Clock
 from kernel.core import COSTS, SITES, check, is_null, lib, make_board, numbers, pids
-from kernel.errors import BenchError, BoardClosed, ContextError, Hang, Panic, describe
+from kernel.errors import BenchError, BoardClosed, ContextError, Hang, describe
 from kernel.fs.tree import make_tree
 from kernel.heap import Heap
 from kernel.iob import IobPool
@@ -28,7 +30,7 @@ from kernel.notifier import Notifiers
 from kernel.sched import Explore, Fifo, Policy, RoundRobin
 from kernel.sync import Semaphore, Watchdog
 from kernel.syscalls import Sys
-from kernel.syslog import LOG_CRIT, LOG_EMERG, LOG_ERR, LOG_WARNING, Syslog
+from kernel.syslog import LOG_CRIT, LOG_ERR, LOG_WARNING, Syslog
 from kernel.task import Task, Tasks, spinning
 from kernel.wqueue import HPWORK, LPWORK, Work, WorkQueue
 
@@ -81,6 +83,7 @@ class Kernel:
         self.wdogs: dict[int, Watchdog] = {}
         self.reports: list[str] = []  # what went wrong on this board, for whoever looks at it afterwards
         self.panic: BenchError | None = None
+        self.assertions = Assertions(self)
         self.closed = False
         self._refused = 0
         self.sockets: WeakSet[Socket] = WeakSet()
@@ -91,6 +94,7 @@ class Kernel:
         self.booted = False
         self.on_reboot: Callable[[], None] | None = None
         self.on_poweroff: Callable[[], None] | None = None
+        self.on_reset: Callable[[], None] | None = None
         self.heap = Heap(ram)
         self.syslog = Syslog(
             lambda: int(lib.board_uptime(self.board)),
@@ -182,15 +186,13 @@ class Kernel:
         task = self.tasks.by_pid.get(pid)
         return f"task {task.name} (pid {pid}) of {self.name}" if task else f"the idle task of {self.name}"
 
-    def crash(self, error: BaseException, where: str) -> BenchError:
-        """The board is dead from here on: nothing of it runs any more. Returns the error for the host."""
-        text = "".join(traceback.format_exception(error))
-        self.syslog.log(LOG_EMERG, f"PANIC in {where}\n{text}")
-        self.report(f"panic in {where}: {describe(error)}\n{text}", log=False)
-        lib.board_halt(self.board)
-        self.panic = Panic(f"{self.name} crashed in {where}: {describe(error)}")
-        self.panic.__cause__ = error
-        return self.panic
+    def crash(self, error: BaseException, where: str) -> None:
+        """A handler raised: the board is dead from here on; see :meth:`kernel.assertion.Assertions.crash`."""
+        self.assertions.crash(error, where)
+
+    def fault(self, what: str) -> NoReturn:
+        """A CPU exception in the task that runs, a jump to nowhere for example: the board is dead from here on."""
+        self.assertions.fault(what, _getframe(1))
 
     def hung(self, line: int | None, error: Hang) -> Hang:
         """A handler never returned and was stopped. Its line is masked from here on, the board goes on.
@@ -352,6 +354,7 @@ class Kernel:
         if self.closed:
             return
         self.closed = True
+        self.assertions.close()
         lib.board_halt(self.board)
         for socket in self.sockets:
             socket.conn = -1

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from errno import EINVAL
-from typing import TYPE_CHECKING, Any
+from sys import _getframe
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kernel.core import ACT_BASE, SITES, check, lib
 from kernel.errors import TaskExit
@@ -250,4 +251,15 @@ class Sys(FileCalls):
     def syslog(self, level: int, text: str) -> None:
         """syslog(): levels 0 (EMERG) to 7 (DEBUG)."""
         self.kernel.syslog.log(level, f"{self.task.name}: {text}")
+
+    # Assertions: they end a program, and the board if they fail in a handler or a kernel thread; see docs/crash.md
+
+    def ASSERT(self, condition: object, text: str = "") -> None:
+        """ASSERT(): fails unless ``condition`` is true. ``text`` says in the dump what was expected."""
+        if not condition:
+            self.kernel.assertions.failed(text, _getframe(1))
+
+    def PANIC(self, text: str = "panic") -> NoReturn:
+        """PANIC(): an assertion that always fails."""
+        self.kernel.assertions.failed(text, _getframe(1))
 

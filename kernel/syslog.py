@@ -24,16 +24,22 @@ class Syslog:
         self._priority = priority
         self._lines: deque[str] = deque()
         self._bytes = 0
-        self.console: Callable[[str], None] | None = None
+        self.console: Callable[[str], object] | None = None
         self.console_level = LOG_ERR
 
     def log(self, level: int, text: str) -> None:
         """Adds each line of ``text``."""
+        entries = self.keep(level, text)
+        if self.console is not None and level <= self.console_level:
+            self.console(entries)
+
+    def keep(self, level: int, text: str) -> str:
+        """The same, but not for the console; returns what was added."""
         head = self._head(level)
-        for line in text.rstrip("\n").split("\n"):
-            self._keep(head + line)
-            if self.console is not None and level <= self.console_level:
-                self.console(head + line + "\n")
+        entries = [head + line for line in text.rstrip("\n").split("\n")]
+        for entry in entries:
+            self._keep(entry)
+        return "".join(entry + "\n" for entry in entries)
 
     def _keep(self, entry: str) -> None:
         self._lines.append(entry)

@@ -29,6 +29,8 @@ class TaskInfo:
     parent: int
     cpu: int | None
     """where it runs; None while it does not"""
+    assigned_cpu: int
+    """where it runs or ran last"""
     state: str
     event: str
     """what it waits for; ``Mutex:<pid>`` names the holder"""
@@ -89,6 +91,7 @@ def task_info(kernel: Kernel, pid: int) -> TaskInfo:
         group=0 if kind == "Kthread" else parent if kind == "pthread" else pid,
         parent=0 if kind == "Kthread" else parent,
         cpu=cpu if state == _RUNNING else None,
+        assigned_cpu=cpu,
         state=word,
         event=event,
         priority=priority,

@@ -158,7 +158,7 @@ def test_a_handler_that_raises_is_a_panic_and_stops_the_board_but_not_the_bench(
         with pytest.raises(Panic, match=r"left crashed in interrupt handler of line 5: ValueError\('no such") as caught:
             rig.run()
         assert isinstance(caught.value.__cause__, ValueError)
-        assert "PANIC in interrupt handler of line 5" in rig.kernel.syslog.text()
+        assert "PANIC!!! in interrupt handler of line 5" in rig.kernel.syslog.text()
         assert "in handler" in rig.kernel.reports[0]
         rig.run()
         assert rig.log == []
