@@ -11,10 +11,12 @@ the UART takes RTS away. Without it what does not fit is dropped, as in NuttX.
 from __future__ import annotations
 
 from errno import EINTR
+from sys import _getframe
 from typing import TYPE_CHECKING, Any, Protocol
 
 from drivers.uartregs import CharError, UartMcr, UartReg, UartSr
 from kernel.core import ACT_BASE, lib
+from kernel.errors import AssertionFailed
 from kernel.sync import Mutex, Semaphore
 
 if TYPE_CHECKING:
@@ -64,6 +66,9 @@ class SerialDriver:
         self._xmitsem = Semaphore(kernel)
         self._xmitlock = Mutex(kernel, f"{name} xmit")
         self._foreground: int | None = None
+        self._panic_char = int(options["TTY_FORCE_PANIC_CHAR"]) if options.get("TTY_FORCE_PANIC") else None
+        self._panic_repeat = int(options.get("TTY_FORCE_PANIC_REPEAT_COUNT", 1))
+        self._panic_count = 0
         if not options.get("RAMLOG_SYSLOG"):
             kernel.syslog.console = self.puts
         kernel.irqs.attach(uart.irq, self.interrupt, name="uart_interrupt")
@@ -159,6 +164,8 @@ class SerialDriver:
         self._charge(len(chars))
         if any(errors):
             chars = self._good(chars, errors)
+        if self._panic_char is not None:
+            self._check_panic(chars)
         interrupted = self._foreground is not None and CTRL_C in chars
         if interrupted:
             chars = chars.replace(CTRL_C, b"")
@@ -169,6 +176,13 @@ class SerialDriver:
             self._wake(self._recvsem)
         if interrupted and self._foreground is not None:
             self.kernel.kill(self._foreground, SIGINT)
+
+    def _check_panic(self, chars: bytes) -> None:
+        """CONFIG_TTY_FORCE_PANIC: a character, repeated, crashes a board on which nothing else answers."""
+        for c in chars:
+            self._panic_count = self._panic_count + 1 if c == self._panic_char else 0
+            if self._panic_count >= self._panic_repeat:
+                raise AssertionFailed("Force panic by user.", _getframe())
 
     def _good(self, chars: bytes, errors: bytes) -> bytes:
         """Counts what is wrong, and leaves out what is damaged. An overrun lost others, not the one it is marked on."""

@@ -342,6 +342,24 @@ def test_a_fault_in_a_program_ends_the_board() -> None:
         assert TITLE in text
 
 
+def test_a_character_on_the_console_crashes_the_board_if_configured() -> None:
+    with Board("sim", **PLAIN, TTY_FORCE_PANIC=True, TTY_FORCE_PANIC_REPEAT_COUNT=3) as b:
+        with b.console.open(timeout=1) as port:
+            port.read_until(b"nsh> ")
+            port.write(b"\x1f\x1fa\x1f\x1f\r")
+            port.read_until(b"nsh> ")
+            port.write(b"\x1f" * 3)
+            with pytest.raises(Panic, match="Force panic by user"):
+                port.read_until(b"never")
+            text = port.read(1 << 16).decode()
+        assert re.search(r"Assertion failed Force panic by user\.: at file: drivers/serial\.py:\d+ task: ", text)
+    with Board("sim") as b:
+        b.boot()
+        b.uart.send(b"\x1f" * 9 + b"\r")
+        b.run(1)
+        assert b.kernel.panic is None
+
+
 def test_nothing_of_a_dead_board_runs_and_the_others_go_on() -> None:
     with Bench() as bench:
         left, right = bench.board("left"), bench.board("right")
