@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from greenlet import getcurrent
 
 from kernel.clock import Clock
-from kernel.task import Task
+from kernel.task import Runner, Task
 from kernel.taskinfo import TaskInfo, task_info, task_pids
 from kernel.version import RELEASE, SYSNAME, version
 
@@ -27,6 +27,7 @@ ARGS = 63  # characters of a task's arguments that are
 
 _HANDLER = Clock._interrupt.__code__  # what lies below it is the code that was interrupted
 _ENTRIES = (_HANDLER, Task.run.__code__)
+_NO_TASK = Runner._loop.__code__  # a greenlet whose task has not begun, or has ended
 
 
 class Frame(NamedTuple):
@@ -62,8 +63,10 @@ class Failure:
 
 def frames_of(frame: FrameType | None) -> list[Frame]:
     """``frame`` and its callers, as far as the task's own code goes, or the handler's; innermost first."""
-    frames = []
+    frames: list[Frame] = []
     while frame is not None and frame.f_code not in _ENTRIES:
+        if frame.f_code is _NO_TASK:
+            return []
         frames.append(_frame(frame, frame.f_lineno))
         frame = frame.f_back
     return frames
@@ -115,12 +118,6 @@ def sched_dumpstack(pid: int, frames: list[Frame]) -> Iterator[str]:
         yield f"sched_dumpstack: [{pid:2}] [<{frame.place}>] {frame.function}"
     if len(frames) > DEPTH:
         yield f"sched_dumpstack: [{pid:2}] and {len(frames) - DEPTH} more"
-
-
-def running_pid(kernel: Kernel, cpu: int) -> int:
-    """The task that ``cpu`` runs, or ran when it was interrupted."""
-    tasks = (task_info(kernel, pid) for pid in kernel.tasks.by_pid)
-    return next((task.pid for task in tasks if task.cpu == cpu), cpu)
 
 
 def _process(kernel: Kernel, task: TaskInfo) -> str:

@@ -12,18 +12,12 @@ from collections.abc import Iterable
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from kernel.assertdump import (
-    Failure,
-    dump_assert_info,
-    dump_fatal_info,
-    frames_of,
-    frames_of_error,
-    running_pid,
-)
+from kernel.assertdump import Failure, dump_assert_info, dump_fatal_info, frames_of, frames_of_error
 from kernel.clock import Event
 from kernel.core import lib
 from kernel.errors import AssertionFailed, BoardClosed, ContextError, Panic, TaskExit, describe
 from kernel.syslog import LOG_ALERT
+from kernel.taskinfo import running_pid
 
 if TYPE_CHECKING:
     from kernel.kernel import Kernel
@@ -108,9 +102,12 @@ class Assertions:
 
     def _die(self, failure: Failure, fault: str, where: str, cause: BaseException | None) -> None:
         kernel = self._kernel
-        lines = [*dump_assert_info(kernel, failure), *dump_fatal_info(kernel, failure)]
-        if fault:
-            lines.insert(0, f"up_exception: PANIC!!! {fault}")
+        lines = [f"up_exception: PANIC!!! {fault}"] if fault else []
+        try:
+            lines += dump_assert_info(kernel, failure)
+            lines += dump_fatal_info(kernel, failure)
+        except Exception as error:  # something is broken, after all: the crash must not get lost in it
+            lines.append(f"dump_fatal_info: the dump failed: {_one_line(describe(error))}")
         lib.board_halt(kernel.board)
         for task in kernel.tasks.by_pid.values():
             task.status = 1  # whoever waits for one from outside must not think that it was done

@@ -77,7 +77,7 @@ def task_info(kernel: Kernel, pid: int) -> TaskInfo:
         name, kind, args, parent, address = task.name, task.kind, task.args, task.parent, task.stack_addr
         allocated = task.stack_size
     word = _STATES[state]
-    if idle and _is_busy(kernel, pid):
+    if idle and running_pid(kernel, pid) != pid:  # the core does not write down that an idle task has lost its CPU
         word = "Assigned" if kernel.ncpus > 1 else "Ready"
     event = ""
     if state == _BLOCKED:
@@ -105,10 +105,10 @@ def task_info(kernel: Kernel, pid: int) -> TaskInfo:
     )
 
 
-def _is_busy(kernel: Kernel, cpu: int) -> bool:
-    """The core does not write down that an idle task has lost its CPU."""
+def running_pid(kernel: Kernel, cpu: int) -> int:
+    """The task that ``cpu`` runs, or ran when it was interrupted."""
     others = (kernel.task_numbers(pid) for pid in kernel.tasks.by_pid)
-    return any(numbers[1] == _RUNNING and numbers[9] == cpu for numbers in others)
+    return next((numbers[0] for numbers in others if numbers[1] == _RUNNING and numbers[9] == cpu), cpu)
 
 
 def _stack_used(kernel: Kernel, pid: int, switches: int) -> int:

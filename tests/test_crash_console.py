@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -244,6 +246,26 @@ def test_whatever_a_handler_raises_the_dump_stays_in_its_lines() -> None:
             assert re.search(rf"Assertion failed {expected}: at file: {HERE} task: ", line) and len(line) < 400
 
 
+def test_a_dump_that_fails_says_so_and_the_board_dies_all_the_same() -> None:
+    with Board("sim", **PLAIN) as b:
+        rigged(b, no_such_descriptor)
+        b.spawn(lambda sys: sys.sleep(9), args=(object(),))  # type: ignore[arg-type]
+        lines = dump(b)
+        assert "Assertion failed ValueError" in lines[2]
+        assert lines[-1].startswith("dump_fatal_info: the dump failed: TypeError(")
+
+
+def test_a_task_that_has_not_begun_has_no_stack() -> None:
+    with Board("sim", **PLAIN, SCHED_BACKTRACE=True) as b:
+        rigged(b, no_such_descriptor)
+        b.spawn(lambda sys: None)  # its greenlet is used again
+        b.run(0.1)
+        waiting = b.kernel.tasks.create(lambda sys: None, "waiting", start=False)
+        lines = dump(b)
+        assert rows(lines)["waiting"]["state"].rstrip() == "Inactive"
+        assert str(waiting.pid) not in {match[1] for line in lines if (match := re.fullmatch(FRAME, line))}
+
+
 def test_same_run_prints_the_same_bytes() -> None:
     def run() -> bytes:
         with Board("sim", seed=3) as b:
@@ -442,6 +464,21 @@ def test_standard_output_has_all_of_it_when_the_run_ends() -> None:
     for fd in (stdin, into, out, stdout):
         os.close(fd)
     assert text.endswith(b"nsh_main\r\n")
+
+
+def test_the_command_prints_all_of_it_and_fails() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "lab.cli", "run", "--set", "TTY_FORCE_PANIC=y"],
+        input=b"\x1f",
+        capture_output=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert re.search(rb"Assertion failed Force panic by user\.: at file: drivers/serial\.py:\d+ task: ", done.stdout)
+    assert done.stdout.endswith(b"] nsh_main\r\n")
+    assert b"Force panic by user" in done.stderr
 
 
 def test_a_terminal_program_sees_it_and_stays_connected() -> None:
