@@ -29,8 +29,6 @@ class TaskInfo:
     parent: int
     cpu: int | None
     """where it runs; None while it does not"""
-    assigned_cpu: int
-    """where it runs or ran last"""
     state: str
     event: str
     """what it waits for; ``Mutex:<pid>`` names the holder"""
@@ -42,6 +40,8 @@ class TaskInfo:
     stack_size: int
     stack_used: int
     exiting: bool
+    assigned_cpu: int = 0
+    """where it runs or ran last"""
 
     @property
     def cmdline(self) -> str:
@@ -91,7 +91,6 @@ def task_info(kernel: Kernel, pid: int) -> TaskInfo:
         group=0 if kind == "Kthread" else parent if kind == "pthread" else pid,
         parent=0 if kind == "Kthread" else parent,
         cpu=cpu if state == _RUNNING else None,
-        assigned_cpu=cpu,
         state=word,
         event=event,
         priority=priority,
@@ -102,6 +101,7 @@ def task_info(kernel: Kernel, pid: int) -> TaskInfo:
         stack_size=stack_size,
         stack_used=min(stack_size, _stack_used(kernel, pid, switches)),
         exiting=bool(flags & _KILLED),
+        assigned_cpu=cpu,
     )
 
 
