@@ -210,6 +210,16 @@ def test_reset_empties_the_fifos_and_lowers_the_line() -> None:
         assert lib.irq_count(b.kernel.board, 5) == 0
 
 
+def test_polled_output_is_heard_as_it_goes_and_reset_cuts_it_at_the_character() -> None:
+    with hardware() as b:
+        assert b.uart.put_polled(b"x" * 100) == 100 * CHAR
+        b.later(40 * CHAR)
+        assert 32 <= len(b.heard) <= 40
+        b.uart.reset()
+        b.settle()
+        assert b.heard == b"x" * 40
+
+
 def test_dead_line_swallows_what_is_sent() -> None:
     with hardware() as b:
         b.uart.send(b"abc")
