@@ -8,7 +8,6 @@ kept in RAM: a board that is dead has no ``dmesg``.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -45,7 +44,7 @@ class Assertions:
         task = kernel.tasks.by_pid[pid]
         if task.kind == "Kthread" or int(kernel.options["BOARD_RESET_ON_ASSERT"]) >= 2:
             self._die_in_task(failure)
-        self._print(dump_assert_info(kernel, failure))
+        self._puts(kernel.syslog.keep(LOG_ALERT, "\n".join(dump_assert_info(kernel, failure))))
         kernel.report(f"task {task.name} (pid {pid}): assertion failed at {failure.place}: {failure.text}", log=False)
         raise TaskExit(1)
 
@@ -108,13 +107,14 @@ class Assertions:
             lines += dump_fatal_info(kernel, failure)
         except Exception as error:  # something is broken, after all: the crash must not get lost in it
             lines.append(f"dump_fatal_info: the dump failed: {_one_line(describe(error))}")
+        text = kernel.syslog.keep(LOG_ALERT, "\n".join(lines))
         lib.board_halt(kernel.board)
         for task in kernel.tasks.by_pid.values():
             task.status = 1  # whoever waits for one from outside must not think that it was done
         self._note(failure, where, cause)
         if not self._resets:
             kernel.clock.crashes.append(self._tell_host)
-        self._print(lines)
+        self._puts(text)
         self._ending = Event(kernel.clock, self._poll)
         self._ending.at(kernel.clock.now_ns)
 
@@ -137,16 +137,14 @@ class Assertions:
         kernel.panic.__cause__ = cause
         self._interrupt = cause if isinstance(cause, KeyboardInterrupt) else None
 
-    def _print(self, lines: Iterable[str]) -> None:
-        kernel = self._kernel
-        text = kernel.syslog.keep(LOG_ALERT, "\n".join(lines))
-        if kernel.console is not None:
-            kernel.console.puts(text)
+    def _puts(self, text: str) -> int:
+        console = self._kernel.console
+        return console.puts(text) if console is not None else 0
 
     def _poll(self) -> None:
         """What the dead board still does: it waits until its text is on the line."""
         kernel = self._kernel
-        busy_ns = kernel.console.puts("") if kernel.console is not None else 0
+        busy_ns = self._puts("")
         if busy_ns and self._ending is not None:
             self._ending.at(kernel.clock.now_ns + busy_ns)
         elif self._resets and kernel.on_reset is not None:

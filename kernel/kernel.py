@@ -101,6 +101,7 @@ class Kernel:
             int(options["RAMLOG_BUFSIZE"]) if options["RAMLOG_SYSLOG"] else 0,
             timestamp=bool(options["SYSLOG_TIMESTAMP"]),
             priority=bool(options["SYSLOG_PRIORITY"]),
+            cpu=(lambda: int(lib.board_current_cpu(self.board))) if ncpus > 1 else None,
         )
         self.tasks = Tasks(self)
         try:

@@ -12,13 +12,21 @@ LOG_EMERG, LOG_ALERT, LOG_CRIT, LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_
 class Syslog:
     """Keeps the last ``size`` bytes of text; 0: none. ``now``: uptime in ns.
 
-    Lines begin with the time if ``timestamp`` is set, then with the level if ``priority`` is.
+    Lines begin with the time if ``timestamp`` is set, then with the CPU if there are several, which ``cpu`` tells, then
+    with the level if ``priority`` is set.
     """
 
     def __init__(
-        self, now: Callable[[], int], size: int = 16384, *, timestamp: bool = True, priority: bool = True
+        self,
+        now: Callable[[], int],
+        size: int = 16384,
+        *,
+        timestamp: bool = True,
+        priority: bool = True,
+        cpu: Callable[[], int] | None = None,
     ) -> None:
         self._now = now
+        self._cpu = cpu
         self._size = size
         self._timestamp = timestamp
         self._priority = priority
@@ -51,7 +59,8 @@ class Syslog:
         """As drivers/syslog/vsyslog.c begins a line."""
         us = self._now() // 1000
         stamp = f"[{us // 1_000_000:5d}.{us % 1_000_000:06d}] " if self._timestamp else ""
-        return stamp + (f"[{LEVELS[level & 7]:>6}] " if self._priority else "")
+        cpu = f"[CPU{self._cpu()}] " if self._cpu is not None else ""
+        return stamp + cpu + (f"[{LEVELS[level & 7]:>6}] " if self._priority else "")
 
     def add(self, text: str) -> None:
         """Adds a line as it is: what is written to /dev/kmsg."""

@@ -153,6 +153,8 @@ def test_columns_follow_the_configuration() -> None:
 def test_several_cpus_are_told_apart() -> None:
     with Board("smp4", **PLAIN) as b:
         lines = dump(rigged(b, no_such_descriptor))
+        assert all(line.startswith("[CPU0] ") for line in lines)
+        lines = [line.removeprefix("[CPU0] ") for line in lines]
         assert re.search(r" task\(CPU0\): CPU0 IDLE process: Kernel 0$", lines[2])
         assert [line for line in lines if "Dump CPU" in line] == [
             f"dump_fatal_info: Dump CPU{cpu}: PAUSED" for cpu in (1, 2, 3)
@@ -161,6 +163,31 @@ def test_several_cpus_are_told_apart() -> None:
         assert title.startswith("dump_tasks:    PID GROUP   CPU PRI ")
         idle = [re.match(r"dump_task: +\d+ +0  ([ \d]{4})   0 ", line) for line in lines if "IDLE" in line]
         assert [int(match[1]) for match in idle if match] == [0, 1, 2, 3]
+
+
+def test_the_cpu_that_crashed_is_named() -> None:
+    with Board("smp4", **PLAIN) as b:
+        b.boot()
+        heard = console_of(b)
+
+        def burning(sys: Any) -> None:
+            sys.burn(1000)
+
+        def failing(sys: Any) -> None:
+            sys.burn(100)
+            sys.kernel.fault("undefined instruction")
+
+        b.spawn(burning, "burning")
+        b.spawn(failing, "failing")
+        with pytest.raises(Panic):
+            b.run(2)
+        text = heard.decode()
+        match = re.search(r"task\(CPU(\d)\): failing process: failing 0", text)
+        assert match and match[1] != "0"  # that one has the other task
+        assert set(re.findall(r"^\[CPU(\d)\] ", text, re.M)) == {match[1]}
+        paused = re.findall(r"Dump CPU(\d): PAUSED", text)
+        assert sorted([*paused, match[1]]) == ["0", "1", "2", "3"]
+        assert re.search(r"dump_task: .* Running .*   burning\r\n", text)
 
 
 def test_lines_begin_as_those_of_the_log_do() -> None:
