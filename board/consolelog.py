@@ -35,13 +35,14 @@ class ConsoleLog:
 
     def add(self, time: int, data: bytes, sent: bool = False) -> None:
         """Notes characters that passed at ``time`` (ns)."""
-        for piece in data.splitlines(keepends=True) if b"\n" in data else (data,):
+        ends = (b"\n", b"\r") if sent else b"\n"  # Enter is a CR
+        for piece in data.splitlines(keepends=True) if sent or b"\n" in data else (data,):
             line = self._open.get(sent)
             if line is None or len(line.data) >= LINE_LIMIT:
                 line = self._open[sent] = LogLine(time, sent, bytearray())
                 self._lines.append(line)
             line.data.extend(piece)
-            if piece.endswith(b"\n"):
+            if piece.endswith(ends):
                 del self._open[sent]
         self._bytes += len(data)
         while self._bytes > self._limit and len(self._lines) > 1:
@@ -51,6 +52,10 @@ class ConsoleLog:
     def output(self) -> bytes:
         """What the board sent, as it sent it."""
         return b"".join(line.data for line in self._lines if not line.sent)
+
+    def last(self, part: bytes = b"", *, sent: bool = False) -> LogLine | None:
+        """The latest line of one direction that has ``part`` in it."""
+        return next((line for line in reversed(self._lines) if line.sent == sent and part in line.data), None)
 
     def text(self, last: int | None = None, *, sent: bool = False) -> str:
         """The board's lines, or the last of them, each with its time in seconds; with ``sent`` also what it was sent.

@@ -258,3 +258,27 @@ def test_log_forgets_the_oldest_lines() -> None:
     assert len(log.output()) <= 101_000
     log.add(1001, b"\nend\n")
     assert log.text().endswith("end\n")
+
+
+def test_log_has_a_line_for_each_enter_that_was_sent() -> None:
+    from board.consolelog import ConsoleLog
+
+    log = ConsoleLog()
+    for data in (b"ps\r", b"un", b"ame\r\n", b"a\rb\nc"):
+        log.add(5, data, sent=True)
+    lines = [line.split("] ")[1] for line in log.text(sent=True).splitlines()]
+    assert lines == ["< ps", "< uname", "< a", "< b", "< c"]
+
+
+def test_log_knows_the_latest_line_with_something_in_it() -> None:
+    from board.consolelog import ConsoleLog
+
+    log = ConsoleLog()
+    assert log.last() is None
+    log.add(1, b"nsh> ps\nnsh> ls\nbye\n")
+    log.add(2, b"ls\r", sent=True)
+    line = log.last(b"nsh> ")
+    assert line is not None and bytes(line.data) == b"nsh> ls\n"
+    typed = log.last(sent=True)
+    assert typed is not None and (typed.time, bytes(typed.data)) == (2, b"ls\r")
+    assert log.last(b"xyz") is None
