@@ -26,8 +26,8 @@ def tap(port: EthernetPort, name: str, **options: Any) -> Any:
 
 
 def console(board: Board, **options: Any) -> Any:
-    """A pyserial object on the board's console (lab/console.py)."""
-    return import_module("lab.console").open_console(board, **options)
+    """A pyserial object on the board's console (lab/expect.py)."""
+    return import_module("lab.expect").open_expect(board, **options)
 
 
 def pty(board: Board, **options: Any) -> Any:

@@ -20,13 +20,11 @@ import pytest
 if TYPE_CHECKING:
     from board.board import Board, NshReply
     from lab.artifacts import BoardRecord
-    from lab.console import ConsolePort
+    from lab.expect import ExpectPort
     from lab.wire import WireSocket
 
 FOLDER = "nutloop-artifacts"
 KINDS: dict[str, type] = {"profile": str, "seed": int, "live": bool, "config": str}  # in a marker
-PROMPT = b"nsh> "
-PROMPT_SETTLES = 0.001  # virtual seconds for the control sequence behind it
 
 _record: pytest.StashKey[BoardRecord] = pytest.StashKey()
 _failed: pytest.StashKey[bool] = pytest.StashKey()
@@ -92,12 +90,14 @@ def wire(board: Board) -> WireSocket:
 
 
 @pytest.fixture
-def console(board: Board) -> Iterator[ConsolePort]:
-    """A pyserial object on the board's console, at the prompt; its timeouts are virtual seconds, 10 unless changed."""
+def console(board: Board) -> Iterator[ExpectPort]:
+    """A pyserial object on the board's console, at the prompt, that has ``expect``, ``sendline`` and ``command``.
+
+    Its timeouts are virtual seconds, 10 unless changed.
+    """
     with board.console.open(timeout=10) as port:
-        if PROMPT not in board.uart.log.output():
-            port.read_until(PROMPT)
-            board.run(PROMPT_SETTLES)
+        if not board.run_until(lambda: port.prompt in board.uart.log.output(), timeout=10):
+            port.expect_prompt(timeout=0)  # fails, and tells why
         port.reset_input_buffer()
         yield port
 

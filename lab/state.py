@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections import Counter
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from kernel.core import lib, numbers
@@ -38,10 +39,15 @@ def state_text(board: Board) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def tasks_text(kernel: Kernel) -> str:
-    """Every task: state, since when, what it waits for, and the Python frames it stands in, innermost last."""
+def tasks_text(kernel: Kernel, without: Container[int] = ()) -> str:
+    """Every task but those: state, since when, what it waits for, and the Python frames it stands in, innermost last.
+
+    ``without``: pids.
+    """
     lines = ["  PID PRI STATE    SINCE/s        COMMAND"]
     for pid in sorted(kernel.tasks.by_pid):
+        if pid in without:
+            continue
         task = kernel.tasks.by_pid[pid]
         v = kernel.task_numbers(pid)
         since = f"{v[11] / NS:14.9f}" if STATES[v[1]] == "Waiting" else " " * 14
@@ -51,6 +57,16 @@ def tasks_text(kernel: Kernel) -> str:
         if stack:
             lines.append(f"{'':10}in {stack}")
     return "\n".join(lines)
+
+
+def idle_workers(kernel: Kernel) -> set[int]:
+    """Pids of the work queues' workers that have nothing to do."""
+    idle: set[int] = set()
+    for queue in kernel.queues.values():
+        for task, item in zip(queue.workers, queue.info()["running"], strict=True):
+            if item is None and task.alive and kernel.task_numbers(task.pid)[4] == WAIT_SEM:
+                idle.add(task.pid)
+    return idle
 
 
 def _wait(kernel: Kernel, task: Task, v: list[int]) -> str:

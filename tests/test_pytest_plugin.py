@@ -76,12 +76,32 @@ def test_board(board, wire, console, nsh):
     assert console.read_until(b"nsh> ").split() == [b"uname", b"NuttX", b"nsh>"]
     assert nsh("echo hi; echo $?") == "hi\\n0\\n"
 
+def test_the_shells_answer(nsh):
+    answer = nsh("ifconfig eth0")
+    assert answer.ok and answer.status == 0 and answer.text == str(answer)
+    assert answer.lines[0].startswith("eth0\\tLink encap:Ethernet") and "10.0.1.2" in answer
+    wrong = nsh("cat /nosuch")
+    assert not wrong.ok and wrong.lines == ["nsh: cat: open failed: 2"]
+    with pytest.raises(TimeoutError):
+        nsh("sleep 10", timeout=1)
+
+def test_the_console_is_at_the_prompt(console):
+    assert console.command("uname") == "NuttX\\n"
+    console.sendline("sleep 100")
+    console.expect_none("nsh>", 99)
+    assert console.expect_prompt() == "sleep 100\\n"
+
+@pytest.mark.board("stm32f7", NSH_PROMPT_STRING="board$ ")
+def test_the_console_has_the_boards_prompt(nsh, console):
+    assert nsh("uname").ok
+    assert console.command("uname") == "NuttX\\n"
+
 def test_every_test_has_a_board_of_its_own(board):
     assert board.now < 1.1 and board.eth0.counters["rx_packets"] == 0
 """,
         "--strict-markers",
     )
-    result.assert_outcomes(passed=2)
+    result.assert_outcomes(passed=5)
     result.stdout.fnmatch_lines([f"nutloop: seed 0, artifacts in {pytester.path}/nutloop-artifacts"])
     assert not (pytester.path / "nutloop-artifacts").exists()
 
@@ -131,6 +151,45 @@ def test_a_failure_shows_console_state_and_reports(run: Run, pytester: pytest.Py
             "artifacts: nutloop-artifacts/*",
         ]
     )
+
+
+def test_a_failed_expectation_shows_its_reasons_and_none_of_our_frames(run: Run) -> None:
+    result = run(
+        """
+def test_hangs(board, console):
+    def hog(sys):
+        with sys.kernel.net_lock:
+            sys.semaphore().wait()
+    board.spawn(hog, name="hog")
+    board.run(0.1)
+    console.command("ifconfig eth0 mtu 1400")
+
+def test_says_otherwise(console):
+    console.sendline("uname")
+    console.expect("Nuttx")
+
+def test_says_too_much(console):
+    console.sendline("uname")
+    console.expect_none("NuttX", 1)
+"""
+    )
+    result.assert_outcomes(failed=3)
+    result.stdout.fnmatch_lines(
+        [
+            ">*console.command(*",
+            "E*lab.expect.ExpectTimeout: board: *nsh> *can never come: nothing can happen any more *",
+            "E*last typed, at *: ifconfig eth0 mtu 1400",
+            "E*nsh_main: waits for net_lock, held by hog (pid *)",
+            "E*hog (pid *) holds net_lock",
+            "test_a_failed_*.py:7: ExpectTimeout",
+            ">*console.expect(*",
+            "E *| uname",
+            "E*nearest to 'Nuttx': 'NuttX'",
+            ">*console.expect_none(*",
+            "E*lab.expect.ExpectError: board: 'NuttX' came, which 'NuttX' forbids, *",
+        ]
+    )
+    assert not [line for line in result.outlines if line.startswith("lab/") or "self._" in line]
 
 
 def test_a_failure_leaves_files_and_the_command_that_repeats_it(run: Run, pytester: pytest.Pytester) -> None:
