@@ -209,7 +209,8 @@ class ExpectPort(ConsolePort):
     @property
     def _settle_ns(self) -> int:
         """After so long a pause the board has no more to say for now: it fills its FIFO as soon as that is empty."""
-        return SETTLE_NS + 2 * self._uart.fifo * self._uart.char_ns
+        uart = self._board.uart
+        return SETTLE_NS + 2 * uart.fifo * uart.char_ns
 
     def _go_on(self, until: int | None, wait: Wait) -> bool:
         """Lets the board run until something happens on the line; False when the wait is over."""
