@@ -179,6 +179,7 @@ class ExpectPort(ConsolePort):
         __tracebackhide__ = True
         self._check_open()
         clock = self._clock
+        clock.require_host("wait for its own console")
         until = None if timeout is None else clock.until(timeout)
         wait = Wait(clock.now_ns, timeout, clock.live)
         heard = Heard(strip_ansi=self.strip_ansi)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from serial.serialutil import PortNotOpenError
 
 from board import Bench, Board
-from kernel.errors import Panic
+from kernel.errors import BenchError, ContextError, Panic
 from lab.expect import ExpectError, ExpectPort, ExpectTimeout
 
 
@@ -185,6 +186,31 @@ def test_wrong_calls_are_refused(b: Board, port: ExpectPort) -> None:
     port.close()
     with pytest.raises(PortNotOpenError):
         port.expect("x")
+
+
+def test_only_the_host_on_its_own_thread_can_wait(b: Board, port: ExpectPort) -> None:
+    errors: list[BaseException] = []
+
+    def attempt(_sys: Any = None) -> None:
+        try:
+            port.expect("x")
+        except BaseException as error:
+            errors.append(error)
+
+    b.spawn(attempt)
+    b.run(1)
+    thread = threading.Thread(target=attempt)
+    thread.start()
+    thread.join()
+    assert [type(error) for error in errors] == [ContextError, BenchError]
+    assert "a task cannot wait for its own console" in str(errors[0])
+
+
+def test_a_flood_without_a_line_end_can_be_waited_through(b: Board, port: ExpectPort) -> None:
+    says(b, b"\x1b[" * 30_000 + b"\xff\x00" * 30_000 + b"\r\ndone\r\n")
+    found = port.expect(r"^done$")
+    assert len(found.before) == 120_000 + 1
+    assert "\ufffd" in found.before
 
 
 # Typing
