@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, AnyStr, Generic, cast
+from typing import TYPE_CHECKING, Any, AnyStr, Generic, TypeAlias, cast
 
 from kernel.clock import Event
 from kernel.core import lib
@@ -32,6 +32,8 @@ ENTER = "\r"
 PROMPT_END = b"\x1b[K"  # NSH's line editor clears the rest of the line behind the prompt; nothing else prints that
 SETTLE_NS = 1_000_000
 PAST_LIMIT = 1 << 16  # bytes that were read already and that a failure still knows about
+
+Wanted: TypeAlias = AnyStr | re.Pattern[AnyStr] | Sequence[AnyStr | re.Pattern[AnyStr]]
 
 
 class ExpectError(AssertionError):
@@ -89,11 +91,7 @@ class ExpectPort(ConsolePort):
 
     # Waiting
 
-    def expect(
-        self,
-        pattern: AnyStr | re.Pattern[AnyStr] | Sequence[AnyStr | re.Pattern[AnyStr]],
-        timeout: float | None = None,
-    ) -> Found[AnyStr]:
+    def expect(self, pattern: Wanted[AnyStr], timeout: float | None = None) -> Found[AnyStr]:
         """Waits until the pattern matches, or one of several: of those that do, the one that begins first.
 
         Raises ExpectTimeout, ValueError and TypeError for patterns that are none, and what goes wrong on the board.
@@ -113,9 +111,7 @@ class ExpectPort(ConsolePort):
         __tracebackhide__ = True
         return plain_text(self.expect_exact(self.prompt, timeout).before)
 
-    def expect_none(
-        self, pattern: AnyStr | re.Pattern[AnyStr] | Sequence[AnyStr | re.Pattern[AnyStr]], seconds: float
-    ) -> None:
+    def expect_none(self, pattern: Wanted[AnyStr], seconds: float) -> None:
         """Lets ``seconds`` pass, in which nothing may match, nor in what came before and was not read. Reads nothing.
 
         Raises ExpectError as soon as something does.
@@ -154,7 +150,6 @@ class ExpectPort(ConsolePort):
         return self.expect_prompt(timeout)
 
     # How
-
 
     def _expect(
         self, patterns: list[re.Pattern[AnyStr]], wanted: list[AnyStr], timeout: float | None, *, exact: bool
@@ -275,9 +270,7 @@ def _listed(pattern: Any, *kinds: type) -> list[Any]:
     return patterns
 
 
-def _compiled(
-    pattern: AnyStr | re.Pattern[AnyStr] | Sequence[AnyStr | re.Pattern[AnyStr]],
-) -> list[re.Pattern[AnyStr]]:
+def _compiled(pattern: Wanted[AnyStr]) -> list[re.Pattern[AnyStr]]:
     patterns = _listed(pattern, str, bytes, re.Pattern)
     return [one if isinstance(one, re.Pattern) else re.compile(one, re.MULTILINE) for one in patterns]
 

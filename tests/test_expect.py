@@ -13,6 +13,7 @@ from serial.serialutil import PortNotOpenError
 from board import Bench, Board
 from kernel.errors import BenchError, ContextError, Panic
 from lab.expect import ExpectError, ExpectPort, ExpectTimeout
+from lab.expectreport import nearest_line
 
 
 @pytest.fixture
@@ -79,9 +80,10 @@ def test_what_a_match_leaves_is_there_for_the_next_call_and_for_read(port: Expec
     assert port.read_until(b"\n") == b" three\r\n"
 
 
-def test_of_several_patterns_the_one_that_begins_first_matches(port: ExpectPort) -> None:
+def test_of_several_patterns_the_one_that_begins_first_matches(b: Board, port: ExpectPort) -> None:
     port.sendline("nosuch")
     port.expect("nosuch\n")
+    b.run(1)
     assert port.expect(["not found", "nsh: nosuch"]).index == 1
     found = port.expect([re.compile("COMMAND NOT", re.IGNORECASE), "command"])
     assert (found.index, found.text) == (0, "command not")
@@ -154,9 +156,10 @@ def test_a_match_at_the_very_end_of_the_wait_counts(b: Board, port: ExpectPort) 
         other.expect_prompt()
         assert twin.now_ns == start
         says(twin, b"now", every=1)
-        other.expect("now")
+        other.expect_exact("now")
         exactly = (twin.now_ns - start) / 1e9
     assert port.expect("now", timeout=exactly).text == "now"
+    assert b.now_ns - start == round(exactly * 1e9)
 
 
 def test_timeout_zero_looks_at_what_has_come(b: Board, port: ExpectPort) -> None:
@@ -354,6 +357,20 @@ def test_a_failure_shows_the_nearest_line(port: ExpectPort) -> None:
     assert "nearest" not in failure(lambda: port.expect("quite another thing"))
 
 
+@pytest.mark.parametrize(
+    ("literal", "line"),
+    [
+        ("inet addr:10.0.1.3", "inet addr:10.0.1.2 DRaddr:10.0.1.1"),
+        ("nuttshell (nsh)", "NuttShell (NSH) NuttX-13.0.1"),
+        ("a cat on a mat", ""),  # its letters are all there, but nowhere together
+        ("", ""),
+    ],
+)
+def test_the_nearest_line_has_most_of_it_in_pieces_that_count(literal: str, line: str) -> None:
+    text = "NuttShell (NSH) NuttX-13.0.1\n\tinet addr:10.0.1.2 DRaddr:10.0.1.1\na.c.a.t.o.n.a.m.a.t. . . .\n"
+    assert nearest_line(literal, text) == line
+
+
 def test_a_failure_knows_a_regular_expression_that_was_meant_as_text(port: ExpectPort) -> None:
     port.sendline("udpecho &")
     port.expect(r"udpecho &\n")
@@ -388,7 +405,7 @@ def test_a_failure_of_byte_patterns_shows_bytes(port: ExpectPort) -> None:
     port.sendline("echo hi")
     text = failure(lambda: port.expect(b"Hi there"))
     assert "board: b'Hi there' can never come" in text
-    assert "letter for letter" not in failure(lambda: port.expect(b"^hi\n"))
+    assert "letter for letter" not in failure(lambda: port.expect(b"hi\n"))
     assert r"    | echo hi\r\n" in text and r"    | nsh> \x1b[K" in text
 
 
