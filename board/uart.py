@@ -123,8 +123,7 @@ class Uart:
         self.purge()
         self.board = None
         for event in (self._tx_event, self._rx_event):
-            lib.pyevent_free(self.clock.bench, event.number)
-            del self.clock.events[event.number]
+            event.free()
 
     @property
     def _dead(self) -> bool:

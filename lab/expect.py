@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, AnyStr, Generic, TypeAlias, cast
 
 from kernel.clock import Event
-from kernel.core import lib
 from kernel.errors import Panic
 from lab.console import ConsolePort
 from lab.expectreport import Wait, came_report, missing_hints, missing_report
@@ -233,8 +232,7 @@ class ExpectPort(ConsolePort):
         try:
             yield
         finally:
-            lib.pyevent_free(self._clock.bench, event.number)
-            del self._clock.events[event.number]
+            event.free()
 
     def _take(self, n: int) -> bytes:
         data = super()._take(n)
