@@ -3,7 +3,7 @@
 An option of NuttX is written ``CONFIG_X=...`` in a file, one of nutloop's own (the virtual hardware, and variants of
 the kernel that NuttX has no option for) ``NUTLOOP_X=...``; code and keyword arguments say ``X`` for both. Names,
 defaults and ranges of NuttX's options are those of the Kconfig files of NuttX 13.0 (mm/iob, sched, net, drivers, arch,
-libs/libc) and nuttx-apps (nshlib, netutils/netinit, system/ping).
+libs/libc) and nuttx-apps (nshlib, netutils/netinit, system/ping, system/readline).
 """
 
 from __future__ import annotations
@@ -247,6 +247,19 @@ _SHELL = [
     _string("NSH_PROMPT_STRING", "nsh> ", "the prompt"),
     _int("LINE_MAX", 80, "longest command line", low=16, high=4096),
     _int("NSH_MAXARGUMENTS", 7, "most arguments of a command", low=1, high=255),
+    _bool("READLINE_EDIT", True, "cursor keys, Home, End and Delete edit the command line"),
+    _bool("READLINE_EDIT_EMACS", False, "control characters edit it, as in Emacs", "READLINE_EDIT"),
+    _bool("READLINE_TABCOMPLETION", False, "Tab completes the names of commands"),
+    _bool("READLINE_CMD_HISTORY", False, "up and down bring earlier command lines back"),
+    _int("READLINE_CMD_HISTORY_LINELEN", 80, "bytes of a line that are kept", "READLINE_CMD_HISTORY", low=2, high=4096),
+    _int("READLINE_CMD_HISTORY_LEN", 16, "lines that are kept", "READLINE_CMD_HISTORY", low=1, high=65536),
+    _bool(
+        "READLINE_EDIT_EMACS_REVERSE_SEARCH",
+        True,
+        "Ctrl-R searches them",
+        "READLINE_EDIT_EMACS",
+        "READLINE_CMD_HISTORY",
+    ),
     _bool("NSH_STRERROR", False, "error messages name the error instead of its number"),
     _int("NSH_NESTDEPTH", 3, "how deep if and while nest, the line itself included", low=1, high=255),
     _bool("NSH_VARS", False, "the shell has variables of its own beside the environment, and export"),

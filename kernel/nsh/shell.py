@@ -12,9 +12,9 @@ from kernel.fs.openfile import STDERR, STDIN, STDOUT, OpenFile
 from kernel.kernel import SIGINT
 from kernel.nsh.command import ERROR, OK, Command, ShellExit, failed_call
 from kernel.nsh.control import Control
+from kernel.nsh.editor import make_readline
 from kernel.nsh.line import run_command_line
 from kernel.nsh.parse import ParseError, split_command
-from kernel.nsh.readline import Readline
 from kernel.version import RELEASE
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ class Shell:
         stdin, stdout = files.get(STDIN), files.get(STDOUT)
         if stdin is None or stdout is None:
             return
-        editor = Readline(stdin, stdout, self.line_max)
+        names = [*self.commands, *sorted(self.apps)]
+        editor = make_readline(self.kernel, stdin, stdout, lambda: names, echo=stdin.isatty)
         prompt = str(self.kernel.options["NSH_PROMPT_STRING"])
         while True:
             self.tell(prompt)
