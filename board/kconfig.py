@@ -149,6 +149,9 @@ _SCHED = [
         high=255,
     ),
     _int("SCHED_LPWORKSTACKSIZE", _stack, "their stack in bytes", "SCHED_LPWORK", low=64),
+    _bool("SCHED_CPULOAD_SYSCLK", False, "the CPU load is known: top, /proc/cpuload; measured here, not sampled"),
+    _int("SCHED_CPULOAD_TIMECONSTANT", 2, "s of it that count", "SCHED_CPULOAD_SYSCLK", low=1, high=86400),
+    _bool("SCHED_IRQMONITOR", False, "/proc/irqs and irqinfo", "FS_PROCFS"),
     _influence("FS_AIO", "asynchronous file I/O; it raises the default number of LP workers"),
 ]
 
@@ -236,6 +239,8 @@ _NET = [
     _influence("NET_TCP", "TCP; I/O buffer defaults depend on it"),
     _influence("NET_TCP_WRITE_BUFFERS", "TCP write buffering; I/O buffer defaults depend on it"),
     _influence("NET_TCP_SELECTIVE_ACK", "TCP SACK; it needs larger I/O buffers"),
+    _bool("NET_ROUTE", False, "a routing table, for addroute, delroute and route", "NET_IPv4"),
+    _bool("NETLINK_ROUTE", False, "arp without arguments shows the whole table", "NET"),
     _bool("NSH_NETINIT", True, "the network is configured at boot", "NET"),
     _bool("NETINIT_NETLOCAL", False, "addresses are set at boot, but eth0 stays down", "NSH_NETINIT"),
     _hex("NETINIT_IPADDR", 0x0A000002, "IPv4 address of eth0", "NSH_NETINIT"),
@@ -267,6 +272,9 @@ _SHELL = [
     _bool("FS_TMPFS", False, "files in memory"),
     _bool("FS_BINFS", False, "/bin, where the built-in programs are files"),
     _string("LIBC_TMPDIR", "/tmp", "where the files in memory are mounted, and back-quotes keep theirs"),
+    _bool("EXAMPLES_UDPBLASTER", False, "the udpblaster program", "NET_UDP"),
+    _hex("EXAMPLES_UDPBLASTER_TARGETIP", 0x0A000002, "the address that it sends from", "EXAMPLES_UDPBLASTER"),
+    _hex("EXAMPLES_UDPBLASTER_HOSTIP", 0x0A000001, "the address that it sends to", "EXAMPLES_UDPBLASTER"),
     _bool("SYSTEM_PING", False, "the ping command", "NET_ICMP_SOCKET"),
     _bool("SERIAL_IFLOWCONTROL", False, "a full console receive buffer takes RTS away; else characters are lost"),
     _bool("TTY_FORCE_PANIC", False, "a character on the console crashes the board"),

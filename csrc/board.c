@@ -4,6 +4,7 @@
 
 #include "board.h"
 #include "clock.h"
+#include "cpuload.h"
 #include "live.h"
 #include "net.h"
 #include "notifier.h"
@@ -81,6 +82,8 @@ static int cpu_init(struct board *b, int32_t id)
   c->idle->cpu = c;
   c->idle->pid = id;                        /* one idle task a CPU: they have the first pids */
   c->idle->state = TSTATE_RUNNING;
+  c->idle->ran_since = b->bench->now;
+  c->idle->load_halves = cpuload_first(b);
   c->current = c->idle;
   return event_init(&b->bench->heap, &c->free, EV_CPU, EVC_CPU, c);
 }
@@ -100,6 +103,7 @@ static int board_init(struct board *b, struct bench *n, int32_t ncpus, int64_t t
   uint32_t id = b->id;
   *b = (struct board){ .bench = n, .id = id, .trace = trace, .ncpus = (uint32_t)ncpus, .tick_ns = tick_ns };
   b->boot = n->now;
+  b->load_half = NSEC_PER_SEC;
   b->fifo = true;
   b->tcbs_cap = 64;
   b->lastpid = ncpus - 1;
@@ -109,6 +113,7 @@ static int board_init(struct board *b, struct bench *n, int32_t ncpus, int64_t t
   for (int32_t i = 0; i < NIRQS && ok; i++)
     {
       b->irq[i].prio = 128;
+      b->irq[i].asked = n->now;
       ok = event_init(&n->heap, &b->irq[i].late, EV_IRQ, EVC_HARDWARE, b) == 0;
     }
   if (!ok || event_init(&n->heap, &b->timer, EV_TIMER, EVC_HARDWARE, b) < 0) return -ENOMEM;
@@ -264,6 +269,7 @@ int32_t task_create(struct board *b, int32_t prio, uint32_t affinity, uint32_t f
   t->pid = b->lastpid;
   t->slot = (uint32_t)slot;
   t->prio = t->base_prio = (uint8_t)prio;
+  t->load_halves = cpuload_first(b);
   t->flags = (uint8_t)flags;
   if (affinity) t->affinity &= affinity;
   b->tcbs[(uint32_t)t->pid & (b->tcbs_cap - 1)] = t;
@@ -279,7 +285,8 @@ int64_t task_exit(struct board *b)
   struct tcb *t = this_task(b);
   if (t == NULL) return -EPERM;
   trace_put(b, TR_TASK_EXIT, (uint32_t)t->pid, 0);
-  t->cputime += b->bench->now - t->ran_since;
+  cpuload_count(t);
+  t->ran_since = 0;
   t->state = TSTATE_INACTIVE;
   t->cpu->attn |= ATTN_BLOCKED;
   wd_cancel(b, &t->timeout);
@@ -289,6 +296,7 @@ int64_t task_exit(struct board *b)
   struct cpu *c = t->cpu;
   c->idle->owed += t->owed;                /* the CPU was busy with it all the same */
   c->current = c->idle;
+  c->idle->ran_since = b->bench->now;
   c->attn |= ATTN_RESCHED;
   b->bench->owner = UINT32_MAX;            /* whoever runs next is another greenlet */
   struct tcb **list = t->held ? &b->zombies : &b->tcb_free;

@@ -64,6 +64,7 @@ struct cpu
   struct event  free;         /* when it has paid */
   int32_t       irq;          /* line being handled, -1 if none */
   int64_t       isr_owed;     /* ps */
+  int64_t       isr_began;    /* what of that was owed before the handler began, ps */
   uint32_t      irqpend;      /* lines that want this CPU */
 };
 
@@ -76,6 +77,9 @@ struct irq_line
   int64_t (*native)(struct board *b, int32_t irq, void *arg);   /* 0: done; else an action, called again after it */
   void    *arg;
   uint64_t count;
+  int64_t  longest;           /* ps a handler took, besides entry and exit, since irq_monitor() was asked ... */
+  uint64_t counted;           /* ... and what was served until then ... */
+  int64_t  asked;             /* ... and when that was, ns */
   int64_t  since;             /* when the present request was raised, ns */
   struct event late;          /* a request that the chooser delays */
 };
@@ -132,6 +136,7 @@ struct board
   uint32_t          irq_jitter; /* ns; the chooser may delay a request by less than this */
   struct event      timer;    /* compare register of the system timer */
   int64_t           boot;     /* ns: tick 0 */
+  int64_t           load_half;/* ns: half of CONFIG_SCHED_CPULOAD_TIMECONSTANT */
   int64_t           tick_ns;
   struct wdog_heap  wdogs;
 

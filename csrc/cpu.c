@@ -7,6 +7,7 @@
 
 #include "board.h"
 #include "clock.h"
+#include "cpuload.h"
 
 void cpu_resched(struct cpu *c)
 {
@@ -70,6 +71,8 @@ bool budget_left(struct board *b)
 static void isr_exit(struct bench *n, struct cpu *c)
 {
   struct board *b = c->board;
+  struct irq_line *l = &b->irq[c->irq];
+  if (c->isr_owed - c->isr_began > l->longest) l->longest = c->isr_owed - c->isr_began;
   trace_put(b, TR_IRQ_EXIT, (uint32_t)c->irq, 0);
   charge(b, COST_IRQ_EXIT, 1);
   n->running = NULL;
@@ -116,6 +119,7 @@ static int64_t isr_enter(struct bench *n, struct cpu *c, int32_t irq)
   n->running = c;
   trace_put(b, TR_IRQ_ENTER, (uint32_t)irq, n->now - b->irq[irq].since);
   charge(b, COST_IRQ_ENTER, 1);
+  c->isr_began = c->isr_owed;
   return isr_run(n, c);
 }
 
@@ -168,7 +172,7 @@ static void resume(struct bench *n, struct cpu *c)
 
 static void ran_until_now(struct tcb *t)
 {
-  if (t->ran_since) t->cputime += t->board->bench->now - t->ran_since;
+  if (t->ran_since) cpuload_count(t);
   t->ran_since = 0;
 }
 
@@ -176,6 +180,7 @@ static void go_idle(struct cpu *c)
 {
   ran_until_now(c->current);
   c->current = c->idle;
+  c->idle->ran_since = c->board->bench->now;
   c->attn = 0;
   trace_put(c->board, TR_SWITCH, (uint32_t)c->idle->pid, c->id);
 }

@@ -67,6 +67,22 @@ int32_t irq_info(struct board *b, int32_t irq, int64_t *out, int32_t n)
   return 0;
 }
 
+/* Since the last time this was asked: interrupts served, the longest time a handler took (ps), and how long that was
+ * (ns). */
+
+int32_t irq_monitor(struct board *b, int32_t irq, int64_t *out, int32_t n)
+{
+  if (irq < 0 || irq >= NIRQS || n < 3) return -EINVAL;
+  struct irq_line *l = &b->irq[irq];
+  out[0] = (int64_t)(l->count - l->counted);
+  out[1] = l->longest;
+  out[2] = b->bench->now - l->asked;
+  l->counted = l->count;
+  l->longest = 0;
+  l->asked = b->bench->now;
+  return 0;
+}
+
 /* Watchdogs with a Python callback. */
 
 int32_t wdog_new(struct board *b, int32_t housekeeping)

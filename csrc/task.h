@@ -54,8 +54,10 @@ struct tcb
   int32_t       timeout_result;
   uint64_t      sigpending, sigmask;
   int64_t       blocked_since;/* ns */
-  int64_t       ran_since;    /* ns, while RUNNING */
+  int64_t       ran_since;    /* ns, while it has a CPU: until when its running is counted; else 0 */
   int64_t       cputime;      /* ns spent running */
+  int64_t       load;         /* the same lately, see cpuload.h ... */
+  int64_t       load_halves;  /* ... and when that is halved next, ns */
   uint64_t      switches;
 };
 

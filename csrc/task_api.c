@@ -1,6 +1,7 @@
 /* task_api.c - sleeping, burning, scheduling and signals as Python calls them, and what can be seen of a task. */
 
 #include "board.h"
+#include "cpuload.h"
 
 #define BURN_MAX (1000000 * NSEC_PER_SEC)   /* in ps well within 63 bits */
 
@@ -130,13 +131,13 @@ int32_t task_info(struct board *b, int32_t pid, int64_t *out, int32_t n)
   if (n < 16) return -EINVAL;
   struct tcb *t = pid >= 0 && (uint32_t)pid < b->ncpus ? b->cpu[pid].idle : task_find(b, pid);
   if (t == NULL) return -ESRCH;
+  cpuload_count(t);
   struct mutex *m = t->waitkind == WAIT_MUTEX ? t->waitobj : NULL;
   struct sem *s = t->waitkind == WAIT_SEM ? t->waitobj : NULL;
   int64_t v[16] = {
     t->pid, t->state, t->prio, t->base_prio, t->waitkind, m ? m->id : s ? s->id : 0,
     m && m->holder ? m->holder->pid : -1, t->flags, (int64_t)t->sigmask, t->cpu ? t->cpu->id : 0,
-    t->cputime + (t->state == TSTATE_RUNNING && t->ran_since ? b->bench->now - t->ran_since : 0),
-    t->blocked_since, t->lockcount, (int64_t)t->switches, t->slot, t->owed
+    t->cputime, t->blocked_since, t->lockcount, (int64_t)t->switches, t->slot, t->owed
   };
   memcpy(out, v, sizeof v);
   return 0;

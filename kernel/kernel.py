@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable, Mapping
-from errno import EINVAL
+from errno import EINTR, EINVAL
 from sys import _getframe
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakSet
@@ -79,6 +79,7 @@ class Kernel:
         for what, ps in (costs or {}).items():
             check(lib.board_cost(self.board, COSTS.index(what), ps), f"cost {what}")
         self.delay_irqs(0)
+        check(lib.cpuload_init(self.board, int(options.get("SCHED_CPULOAD_TIMECONSTANT", 2)) * 10**9), "CPU load")
         self.mutex_names: dict[int, str] = {}
         self.works: dict[int, Work] = {}
         self.wdogs: dict[int, Watchdog] = {}
@@ -276,11 +277,12 @@ class Kernel:
         r: int = lib.nxsig_kill(self.board, pid, signo)
         return self.clock.follow(r) if r >= core.ACT_BASE else r
 
-    def join(self, task: Task) -> int:
-        """Waits until a task has ended; returns its status."""
+    def join(self, task: Task, *, interruptible: bool = False) -> int:
+        """Waits until a task has ended; returns its status. Raises InterruptedError if a signal may end the wait."""
         while task.alive:
             sem = self._joiners.setdefault(task.pid, Semaphore(self))
-            sem.wait(-1, False)
+            if sem.wait(-1, interruptible) == -EINTR:
+                raise InterruptedError(EINTR, "waitpid: a signal ended the wait")
         return task.status
 
     def task_gone(self, task: Task) -> None:

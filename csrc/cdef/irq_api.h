@@ -9,6 +9,7 @@ int64_t up_disable_irq(struct board *b, int32_t irq);
 int32_t irq_line_set(struct board *b, int32_t irq, int32_t level);
 int64_t irq_count(struct board *b, int32_t irq);
 int32_t irq_info(struct board *b, int32_t irq, int64_t *out, int32_t n);
+int32_t irq_monitor(struct board *b, int32_t irq, int64_t *out, int32_t n);
 int32_t pyevent_new(struct bench *n, int32_t housekeeping);
 int32_t pyevent_at(struct bench *n, int32_t h, int64_t time);
 int32_t pyevent_cancel(struct bench *n, int32_t h);
