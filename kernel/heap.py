@@ -86,6 +86,10 @@ class Heap:
         """Address, size and purpose of every block in use, by address."""
         return [(address + NODE, size, what) for address, (size, what) in sorted(self._used.items())]
 
+    def free_blocks(self) -> list[tuple[int, int]]:
+        """Address and size of every free block, by address. The size is with the allocator's header, as in blocks()."""
+        return [(address + NODE, size) for address, size in self._free]
+
     def describe(self) -> str:
         """One line for an error message."""
         s = self.stats()

@@ -66,6 +66,11 @@ class Syslog:
         """Adds a line as it is: what is written to /dev/kmsg."""
         self._keep(text.rstrip("\n"))
 
+    def clear(self) -> None:
+        """Forgets what was logged."""
+        self._lines.clear()
+        self._bytes = 0
+
     def text(self) -> str:
         """The log, oldest line first."""
         return "".join(line + "\n" for line in self._lines)

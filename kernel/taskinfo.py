@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from errno import ESRCH
 from typing import TYPE_CHECKING
 
+from kernel.cpuload import cpu_load
 from kernel.stackmodel import figures
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ _SEM, _MUTEX, _SIGNAL = 1, 2, 3  # enum wait_kind, csrc/sem.h
 _STATES = {_INACTIVE: "Inactive", _READY: "Ready", _RUNNING: "Running", _BLOCKED: "Waiting"}
 
 _KILLED = 1 << 1  # TCB_KILLED
+
 
 @dataclass(frozen=True)
 class TaskInfo:
@@ -42,6 +44,8 @@ class TaskInfo:
     exiting: bool
     assigned_cpu: int = 0
     """where it runs or ran last"""
+    load: int = 0
+    """its part of the CPU time lately, in tenths of a percent"""
 
     @property
     def cmdline(self) -> str:
@@ -102,6 +106,7 @@ def task_info(kernel: Kernel, pid: int) -> TaskInfo:
         stack_used=min(stack_size, _stack_used(kernel, pid, switches)),
         exiting=bool(flags & _KILLED),
         assigned_cpu=cpu,
+        load=cpu_load(kernel, pid),
     )
 
 

@@ -1,6 +1,7 @@
 """procfs: files whose text is made from live state when they are opened.
 
-Names, order and layout are NuttX's (fs/procfs). /proc/net is made in procnet.py.
+Names, order and layout are NuttX's (fs/procfs). Here are the root and what is about the whole kernel; tasks are in
+proctask.py, the machine in procsys.py, the heap in procmem.py, the network in procnet.py.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from typing import TYPE_CHECKING
 
 from kernel.core import lib
 from kernel.fs.node import Directory, Listing, Node, TextFile
+from kernel.fs.procmem import MemDump, meminfo
 from kernel.fs.procnet import net_device, net_route_ipv4, net_stat, net_udp
-from kernel.taskinfo import TaskInfo, task_info, task_pids
+from kernel.fs.procsys import cpuinfo, cpuload, irqs, tcbinfo
+from kernel.fs.proctask import task_entries
+from kernel.taskinfo import task_pids
 from kernel.version import RELEASE, SYSNAME, version
 
 if TYPE_CHECKING:
@@ -25,20 +29,30 @@ def procfs(kernel: Kernel) -> Directory:
 
 
 def _proc(kernel: Kernel) -> dict[str, Node]:
-    tasks: dict[str, Node] = {str(pid): Listing(partial(_task, kernel, pid)) for pid in task_pids(kernel)}
-    net: dict[str, Node] = {"net": Listing(partial(_net, kernel))} if kernel.options.get("NET") else {}
-    return tasks | {
-        "iobinfo": TextFile(partial(iobinfo, kernel)),
-        "meminfo": TextFile(partial(meminfo, kernel)),
-        **net,
-        "self": Listing(partial(_self, kernel)),
-        "uptime": TextFile(partial(uptime, kernel)),
-        "version": TextFile(partial(_version, kernel)),
-    }
+    def file(text: Callable[[Kernel], str]) -> TextFile:
+        return TextFile(partial(text, kernel))
+
+    options = kernel.options
+    entries: dict[str, Node] = {str(pid): Listing(partial(task_entries, kernel, pid)) for pid in task_pids(kernel)}
+    entries["cpuinfo"] = file(cpuinfo)
+    if options.get("SCHED_CPULOAD_SYSCLK"):
+        entries["cpuload"] = file(cpuload)
+    entries["iobinfo"] = file(iobinfo)
+    if options.get("SCHED_IRQMONITOR"):
+        entries["irqs"] = file(irqs)
+    entries["memdump"] = MemDump(kernel)
+    entries["meminfo"] = file(meminfo)
+    if options.get("NET"):
+        entries["net"] = Listing(partial(_net, kernel))
+    entries["self"] = Listing(partial(_self, kernel))
+    entries["tcbinfo"] = file(tcbinfo)
+    entries["uptime"] = file(uptime)
+    entries["version"] = file(_version)
+    return entries
 
 
 def _self(kernel: Kernel) -> dict[str, Node]:
-    return _task(kernel, max(0, lib.board_current(kernel.board)))
+    return task_entries(kernel, max(0, lib.board_current(kernel.board)))
 
 
 def _net(kernel: Kernel) -> dict[str, Node]:
@@ -47,20 +61,9 @@ def _net(kernel: Kernel) -> dict[str, Node]:
         entries["stat"] = TextFile(partial(net_stat, kernel))
     if kernel.options.get("NET_UDP", True):
         entries["udp"] = TextFile(partial(net_udp, kernel))
-    entries["route"] = Listing(lambda: {"ipv4": TextFile(partial(net_route_ipv4, kernel))})
+    if kernel.options.get("NET_ROUTE"):
+        entries["route"] = Listing(lambda: {"ipv4": TextFile(partial(net_route_ipv4, kernel))})
     return entries | {d.name: TextFile(partial(net_device, kernel, d)) for d in kernel.net.devices.values()}
-
-
-def _task(kernel: Kernel, pid: int) -> dict[str, Node]:
-    def file(text: Callable[[Kernel, TaskInfo], str]) -> TextFile:
-        return TextFile(lambda: text(kernel, task_info(kernel, pid)))
-
-    return {
-        "status": file(_status),
-        "cmdline": file(_cmdline),
-        "stack": file(_stack),
-        "group": Listing(lambda: {"status": file(_group_status)}),
-    }
 
 
 def iobinfo(kernel: Kernel) -> str:
@@ -68,16 +71,6 @@ def iobinfo(kernel: Kernel) -> str:
     s = kernel.iobs.getstats()
     head = "".join(f"{name:>10}" for name in ("ntotal", "nfree", "nwait", "nthrottle"))
     return f"{head}\n{s.ntotal:10}{s.nfree:10}{s.nwait:10}{s.nthrottle:10}\n"
-
-
-def meminfo(kernel: Kernel) -> str:
-    """/proc/meminfo, which is also what free prints."""
-    s = kernel.heap.stats()
-    widths = (11, 11, 11, 11, 11, 7, 7)
-    names = ("total", "used", "free", "maxused", "maxfree", "nused", "nfree")
-    head = "".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True))
-    row = "".join(f"{getattr(s, name):{width}}" for name, width in zip(names, widths, strict=True))
-    return f"{head} name\n{row} Umem\n"
 
 
 def uptime(kernel: Kernel) -> str:
@@ -89,48 +82,3 @@ def uptime(kernel: Kernel) -> str:
 
 def _version(kernel: Kernel) -> str:
     return f"{SYSNAME} version {RELEASE} {version()} {kernel.options['ARCH_BOARD']}:nsh\n"
-
-
-def _lines(*pairs: tuple[str, object]) -> str:
-    return "".join(f"{label + ':':<12}{value}\n" for label, value in pairs)
-
-
-def _status(kernel: Kernel, task: TaskInfo) -> str:
-    cpu = [("CPU", "---" if task.cpu is None else task.cpu)] if kernel.ncpus > 1 else []
-    inherit = f" ({task.base_priority})" if kernel.options["PRIORITY_INHERITANCE"] else ""
-    return _lines(
-        ("Name", task.name[:18]),
-        ("Type", task.kind),
-        ("Group", task.group),
-        *cpu,
-        ("State", f"{task.state},{task.event}" if task.event else task.state),
-        ("Flags", "P" if task.exiting else "-"),
-        ("Priority", f"{task.priority}{inherit}"),
-        ("Scheduler", f"SCHED_{task.policy}"),
-        ("SigMask", f"{task.sigmask:016x}"),
-    )
-
-
-def _cmdline(kernel: Kernel, task: TaskInfo) -> str:
-    return task.cmdline + "\n"
-
-
-def _stack(kernel: Kernel, task: TaskInfo) -> str:
-    used = [("StackUsed", task.stack_used)] if kernel.options["STACK_COLORATION"] else []
-    return _lines(
-        ("StackAlloc", f"0x{task.stack_addr:x}"),
-        ("StackBase", f"0x{task.stack_addr:x}"),
-        ("StackSize", task.stack_size),
-        *used,
-    )
-
-
-def _group_status(kernel: Kernel, task: TaskInfo) -> str:
-    """Threads of a group count; every task of this board is a group of its own, and kernel threads form one."""
-    members = [pid for pid in task_pids(kernel) if task_info(kernel, pid).group == task.group]
-    return _lines(
-        ("Main task", task.group),
-        ("Parent", task.parent),
-        ("Flags", "0x00" if task.kind == "Task" else "0x02"),
-        ("Members", len(members)),
-    ) + f"Member IDs: {' '.join(map(str, members))}\n"
