@@ -95,6 +95,15 @@ class SerialDriver:
         self._charge(1)
         return data
 
+    def wait_input(self, ticks: int) -> bool:
+        """poll(POLLIN): whether there is something to read within so many ticks; -1: however long it takes.
+
+        Raises InterruptedError.
+        """
+        if not self._recv and self._recvsem.wait(ticks) == -EINTR:
+            raise InterruptedError(EINTR, f"{self.name}: a signal ended the wait")
+        return bool(self._recv)
+
     def write(self, data: bytes) -> int:
         """Writes all of ``data``, waiting while the transmit buffer is full; no other task's output comes between.
 

@@ -12,6 +12,10 @@ class Console(Protocol):
         """Up to n bytes, waiting for the first; b"" at the end. Raises InterruptedError when a signal came."""
         ...
 
+    def wait_input(self, ticks: int) -> bool:
+        """Whether there is something to read within so many ticks, -1 being for ever. Raises InterruptedError."""
+        ...
+
     def write(self, data: bytes) -> object:
         """Writes all of it, waiting while the transmit buffer is full."""
         ...

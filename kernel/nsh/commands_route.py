@@ -2,6 +2,176 @@
 
 from __future__ import annotations
 
-from kernel.nsh.command import Command
+from errno import EINVAL, ENETUNREACH, ENOENT
+from getopt import GetoptError, getopt
+from typing import TYPE_CHECKING
 
-COMMANDS: tuple[Command, ...] = ()
+from kernel.arp import arp_delete, arp_get, arp_set, arp_table
+from kernel.core import lib
+from kernel.inet import ether_aton, ether_ntoa, inet_addr, inet_ntoa
+from kernel.nsh.command import ARGINVALID, ARGREQUIRED, OK, TOOMANYARGS, CallFailed, Command, CommandError
+from kernel.nsh.commands_file import catfile
+from kernel.nsh.tasklist import PROC
+
+if TYPE_CHECKING:
+    from kernel.netdev import NetDevice
+    from kernel.nsh.shell import Shell
+
+NOBODY = 0xFFFFFFFF  # INADDR_NONE: what inet_addr() makes of a text that is no address
+
+
+def arp(shell: Shell, argv: list[str]) -> int:
+    """-a shows the Ethernet address of a host, -d forgets it, -s sets it for good; without these the whole table."""
+    try:
+        given, rest = getopt(argv[1:], "adsi:")
+    except GetoptError:
+        raise CommandError(ARGINVALID) from None
+    actions = [flag for flag, _ in given if flag != "-i"]
+    interface = dict(given).get("-i")
+    if not actions:
+        return _arp_list(shell, interface)
+    action = actions[-1]
+    if len(rest) < (2 if action == "-s" else 1):
+        raise CommandError(ARGREQUIRED)
+    try:
+        _arp_entry(shell, action, rest, interface)
+    except OSError as error:
+        if error.errno in (ENOENT, ENETUNREACH):
+            raise CommandError(f"no such ARP entry: {rest[0]}") from None
+        raise CallFailed("ioctl", error.errno or 0) from None
+    return OK
+
+
+def _arp_list(shell: Shell, interface: str | None) -> int:
+    if not shell.kernel.options.get("NETLINK_ROUTE"):
+        raise CommandError(ARGINVALID)
+    shell.write(f"{'IP Address':<12} {'Ethernet Address':<17} Interface\n")
+    for entry in arp_table(shell.kernel):
+        if interface in (None, entry.device):
+            shell.write(f"{entry.ipaddr:<12} {ether_ntoa(entry.mac):<17} {entry.device}\n")
+    return OK
+
+
+def _arp_entry(shell: Shell, action: str, words: list[str], interface: str | None) -> None:
+    """One entry. Raises OSError (ENOENT if it is not there), and CommandError for a MAC that is none."""
+    kernel = shell.kernel
+    try:
+        mac = ether_aton(words[1]) if action == "-s" else b""
+    except OSError:
+        raise CommandError(ARGINVALID) from None
+    address = _inet_addr(words[0])
+    if address == NOBODY:
+        if action == "-s":
+            raise CommandError(ARGINVALID)  # NuttX makes an entry for 255.255.255.255
+        raise OSError(ENOENT, f"arp: {words[0]} is no address")
+    device = _device(shell, address, interface)
+    with kernel.net.locked(device):
+        if action == "-s":
+            arp_set(kernel, device, inet_ntoa(address), mac)
+            return
+        if action == "-d":
+            arp_delete(kernel, device, inet_ntoa(address))
+            return
+        found = arp_get(kernel, device, inet_ntoa(address))
+    if found is None:
+        raise OSError(ENOENT, f"arp: {words[0]} is not known")
+    shell.write(f"HWaddr: {ether_ntoa(found)}\n")
+
+
+def _device(shell: Shell, address: int, interface: str | None) -> NetDevice:
+    """The one that is named, or that leads to an address. Raises OSError (EINVAL, ENOENT)."""
+    net = shell.kernel.net
+    if interface is not None:
+        named = [device for device in net.devices.values() if device.name == interface]
+        if not named:
+            raise OSError(EINVAL, f"arp: no device {interface}")
+        return named[0]
+    device = net.devices.get(lib.netdev_findby_ripv4addr(shell.kernel.board, address))
+    if device is None:
+        raise OSError(EINVAL, f"arp: no device leads to {inet_ntoa(address)}")
+    return device
+
+
+def route(shell: Shell, argv: list[str]) -> int:
+    """/proc/net/route/ipv4."""
+    if len(argv) == 2 and argv[1] != "ipv4":
+        raise CommandError(ARGINVALID)
+    catfile(shell, argv[0], f"{PROC}/net/route/ipv4")
+    return OK
+
+
+def addroute(shell: Shell, argv: list[str]) -> int:
+    """addroute <target>/<bits> <router>, <target> <netmask> <router>, or default <router> <interface>."""
+    if argv[1] == "default":
+        return _default_route(shell, argv)
+    target, netmask, rest = _destination(argv, behind=1)
+    router = _pton(rest[0])
+    try:
+        shell.kernel.net.addroute(target, netmask, router)
+    except OSError as error:
+        raise CallFailed("addroute", error.errno or 0) from None
+    return OK
+
+
+def _default_route(shell: Shell, argv: list[str]) -> int:
+    if len(argv) < 4:
+        raise CommandError(ARGREQUIRED)
+    router = _pton(argv[2])
+    try:
+        device = shell.kernel.net.device(argv[3])
+    except OSError as error:
+        raise CallFailed("netlib_set_dripv4addr", error.errno or 0) from None
+    with shell.kernel.net.locked(device):
+        device.draddr = router
+    return OK
+
+
+def delroute(shell: Shell, argv: list[str]) -> int:
+    """delroute <target>/<bits>, or <target> <netmask>."""
+    target, netmask, _ = _destination(argv, behind=0)
+    try:
+        shell.kernel.net.delroute(target, netmask)
+    except OSError as error:
+        raise CallFailed("delroute", error.errno or 0) from None
+    return OK
+
+
+def _destination(argv: list[str], behind: int) -> tuple[str, str, list[str]]:
+    """Target, netmask, and the ``behind`` words after them. Raises CommandError."""
+    address, slash, bits = argv[1].partition("/")
+    words = argv[2:]
+    if slash and (bits == "" or (bits.isascii() and bits.isdigit())):
+        shift = int(bits or "0")
+        if shift and len(words) != behind:
+            raise CommandError(TOOMANYARGS)
+        target = _pton(address)
+        if shift > 32:
+            raise CommandError(ARGINVALID)
+        return target, inet_ntoa(0xFFFFFFFF << (32 - shift) & 0xFFFFFFFF), words
+    if len(words) != behind + 1:
+        raise CommandError(ARGREQUIRED)
+    return _pton(argv[1]), _pton(words[0]), words[1:]
+
+
+def _pton(text: str) -> str:
+    """inet_pton(): the text, if it is an address. Raises CommandError."""
+    if text != "255.255.255.255" and _inet_addr(text) == NOBODY:
+        raise CommandError(ARGINVALID)
+    return text
+
+
+def _inet_addr(text: str) -> int:
+    """inet_addr() of libc: of four numbers; NOBODY for everything else."""
+    try:
+        return inet_addr(text) if text[:1].isdigit() else NOBODY
+    except OSError:
+        return NOBODY
+
+
+ARP_USAGE = "[-i <ifname>] [-a <ipaddr>|-d <ipaddr>|-s <ipaddr> <hwaddr>]"
+ARP = Command("arp", arp, ARP_USAGE, most=5, option="NET_ARP")
+ROUTE = Command("route", route, "[ipv4]", most=1, option="NET_ROUTE")
+ADDROUTE = Command("addroute", addroute, "<target> [<netmask>] <router>", least=2, most=3, option="NET_ROUTE")
+DELROUTE = Command("delroute", delroute, "<target> [<netmask>]", least=1, most=2, option="NET_ROUTE")
+
+COMMANDS = (ARP, ROUTE, ADDROUTE, DELROUTE)

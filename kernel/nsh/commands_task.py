@@ -3,59 +3,41 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from errno import EINVAL, ENOENT, ENOTTY, ESRCH
+from errno import EINVAL, ENOTTY, ESRCH
 from getopt import GetoptError, getopt
 from typing import TYPE_CHECKING
 
+from kernel.cpuload import SI_LOAD_SHIFT, sysinfo_load
 from kernel.kernel import SIGTERM
 from kernel.nsh.command import ARGINVALID, ERROR, OK, CallFailed, Command, CommandError
 from kernel.nsh.commands_file import catfile
-from kernel.nsh.numbers import strtol
-from kernel.taskinfo import TaskInfo, task_info, task_pids
+from kernel.nsh.numbers import strtol_prefix
+from kernel.nsh.tasklist import proc_names, proc_task, ps_line, ps_title
+from kernel.taskinfo import task_info
 from kernel.version import RELEASE, SYSNAME, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kernel.kernel import Kernel
     from kernel.nsh.shell import Shell
 
+DIGITS = tuple("0123456789")
+SYSLOG_DEVPATH = "/dev/kmsg"
 START = datetime(2018, 1, 1)  # what the clock says at power-on, as CONFIG_START_YEAR has it: the board has no battery
 
 
 def ps(shell: Shell, argv: list[str]) -> int:
-    """All tasks, or those given by pid."""
+    """All tasks, or those given by pid; words that are no number count for nothing."""
     kernel = shell.kernel
-    pids = [int(word) for word in argv[1:] if word.isascii() and word.isdigit()] if len(argv) > 1 else task_pids(kernel)
-    try:
-        tasks = [task_info(kernel, pid) for pid in pids]  # all at one instant: writing may take time
-    except OSError:
-        raise CallFailed("open", ENOENT) from None
-    shell.write(ps_title(kernel) + "".join(ps_line(kernel, task) for task in tasks))
+    shell.write(ps_title(kernel))
+    if len(argv) > 1:
+        for task in [proc_task(shell, word) for word in argv[1:] if word[:1] in DIGITS]:
+            if task is not None:
+                shell.write(ps_line(kernel, task))
+        return OK
+    tasks = [task_info(kernel, int(name)) for name in proc_names(shell, argv[0])]  # at one instant: writing takes time
+    shell.write("".join(ps_line(kernel, task) for task in tasks))
     return OK
-
-
-def ps_title(kernel: Kernel) -> str:
-    """The head of ps."""
-    cpu = f"{'CPU':>3} " if kernel.ncpus > 1 else ""
-    used = f"{'USED':>7} {'FILLED':>6} " if kernel.options["STACK_COLORATION"] else ""
-    return (
-        f"{'TID':>5} {'PID':>5} {'PPID':>5} {cpu}{'PRI':>3} {'POLICY':<8} {'TYPE':<7} {'NPX':>3} {'STATE':<8} "
-        f"{'EVENT':<9} {'SIGMASK':<16} {'STACK':>7} {used}COMMAND\n"
-    )
-
-
-def ps_line(kernel: Kernel, task: TaskInfo) -> str:
-    """One task in ps."""
-    cpu = f"{'---' if task.cpu is None else task.cpu:>3} " if kernel.ncpus > 1 else ""
-    filled = task.stack_filled
-    mark = "!" if filled >= 800 else " "
-    used = f"{task.stack_used:07} {filled // 10:3}.{filled % 10}%{mark} " if kernel.options["STACK_COLORATION"] else ""
-    return (
-        f"{task.pid:5} {task.group:5} {task.parent:5} {cpu}{task.priority:3} {task.policy:<8} {task.kind:<7} "
-        f"{'P' if task.exiting else '-':>3} {task.state:<8} {task.event:<9} {task.sigmask:016x} {task.stack_size:07} "
-        f"{used}{task.cmdline}\n"
-    )
 
 
 def free(shell: Shell, argv: list[str]) -> int:
@@ -66,20 +48,26 @@ def free(shell: Shell, argv: list[str]) -> int:
 
 def kill(shell: Shell, argv: list[str]) -> int:
     """Sends a signal, SIGTERM if none is given."""
-    signo: int | None = SIGTERM
+    signo, pid = SIGTERM, argv[-1]
     if len(argv) == 3:
-        signo = strtol(argv[1][1:]) if argv[1].startswith("-") and argv[1][1:2].isdigit() else None
-    pid = strtol(argv[-1]) if argv[-1][:1].isdigit() else None
-    if signo is None or pid is None:
+        if not argv[1].startswith("-") or argv[1][1:2] not in DIGITS:
+            raise CommandError(ARGINVALID)
+        signo = strtol_prefix(argv[1][1:])
+    if pid[:1] not in DIGITS:
         raise CommandError(ARGINVALID)
+    send_signal(shell, strtol_prefix(pid), signo, argv)
+    return OK
+
+
+def send_signal(shell: Shell, pid: int, signo: int, argv: list[str]) -> None:
+    """kill(), for kill and pkill. Raises CommandError; whom NuttX has not found it names by the third word typed."""
     r = shell.kernel.kill(pid, signo)
     if r == -EINVAL:
         raise CommandError(ARGINVALID)
     if r == -ESRCH:
-        raise CommandError(f"no such task: {argv[2] if len(argv) == 3 else '(null)'}")  # NuttX prints its third word
+        raise CommandError(f"no such task: {argv[2] if len(argv) == 3 else '(null)'}")
     if r < 0:
         raise CallFailed("kill", -r)
-    return OK
 
 
 def uname(shell: Shell, argv: list[str]) -> int:
@@ -126,16 +114,21 @@ def uptime(shell: Shell, argv: list[str]) -> int:
         words = f"{hours} hour{'s' if hours > 1 else ''}, " if hours else ""
         shell.write(f"up {days}{words}{minutes} minute{'s' if minutes > 1 else ''}\n")
     else:
-        # Without CONFIG_SCHED_CPULOAD, which the board does not have, NuttX has no load to show either.
-        shell.write(f"{START + up:%H:%M:%S} up {days}{hours:2}:{minutes:02}, load average: 0.00, 0.00, 0.00\n")
+        load = 100 * sysinfo_load(kernel) >> SI_LOAD_SHIFT  # NuttX has one, and shows it three times
+        average = ", ".join([f"{load // 100}.{load % 100:02}"] * 3)
+        shell.write(f"{START + up:%H:%M:%S} up {days}{hours:2}:{minutes:02}, load average: {average}\n")
     return OK
 
 
 def dmesg(shell: Shell, argv: list[str]) -> int:
-    """The log, if it is kept in RAM."""
-    if not shell.kernel.options["RAMLOG_SYSLOG"]:
-        raise CallFailed("open", ENOENT)
-    shell.write(shell.kernel.syslog.text())
+    """The log, if it is kept in RAM; -c also clears it. -C wants a word behind it, which there is no room for."""
+    try:
+        given, _ = getopt(argv[1:], "cC:")
+    except GetoptError:
+        return ERROR  # and says nothing
+    catfile(shell, argv[0], SYSLOG_DEVPATH)
+    if given:
+        shell.kernel.syslog.clear()
     return OK
 
 
@@ -165,7 +158,7 @@ FREE = Command("free", free)
 KILL = Command("kill", kill, "[-<signal>] <pid>", least=1, most=2)
 UNAME = Command("uname", uname, "[-a | -imnoprsv]", most=6)
 UPTIME = Command("uptime", uptime, "[-sph]", most=1)
-DMESG = Command("dmesg", dmesg)
+DMESG = Command("dmesg", dmesg, "[-c,--clear |-C,--read-clear]", most=1)
 REBOOT = Command("reboot", reboot, most=1)
 POWEROFF = Command("poweroff", poweroff, most=1)
 QUIT = Command("quit", poweroff, most=1)
