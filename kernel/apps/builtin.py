@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from kernel.apps import App
 from kernel.apps.hello import HELLO
 from kernel.apps.ping import PING
+from kernel.apps.udpblaster import UDPBLASTER
 from kernel.apps.udpecho import UDPECHO
 from kernel.nsh.main import SH
 
 
 def builtin_apps(options: Mapping[str, object]) -> dict[str, App]:
     """Those that are configured, by name."""
-    return {app.name: app for app in (HELLO, PING, SH, UDPECHO) if not app.option or options.get(app.option)}
+    apps = (HELLO, PING, SH, UDPBLASTER, UDPECHO)
+    return {app.name: app for app in apps if not app.option or options.get(app.option)}
