@@ -74,12 +74,15 @@ def _stack(kernel: Kernel, task: TaskInfo) -> str:
 def _group_status(kernel: Kernel, task: TaskInfo) -> str:
     """Threads of a group count; every task of this board is a group of its own, and kernel threads form one."""
     members = [pid for pid in task_pids(kernel) if task_info(kernel, pid).group == task.group]
-    return _lines(
-        ("Main task", task.group),
-        ("Parent", task.parent),
-        ("Flags", "0x00" if task.kind == "Task" else "0x02"),
-        ("Members", len(members)),
-    ) + f"Member IDs: {' '.join(map(str, members))}\n"
+    return (
+        _lines(
+            ("Main task", task.group),
+            ("Parent", task.parent),
+            ("Flags", "0x00" if task.kind == "Task" else "0x02"),
+            ("Members", len(members)),
+        )
+        + f"Member IDs: {' '.join(map(str, members))}\n"
+    )
 
 
 def _group_fd(kernel: Kernel, task: TaskInfo) -> str:
