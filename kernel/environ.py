@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from errno import EINVAL
 
 
 class Environment:
@@ -20,13 +21,24 @@ class Environment:
         return next((value for key, value in self._pairs if key == name), None)
 
     def setenv(self, name: str, value: str) -> None:
-        """Sets it. An empty value removes it, as in NuttX."""
-        self.unsetenv(name)
-        if value:
-            self._pairs.append((name, value))
+        """Sets it. An empty value removes it, as in NuttX, and only then a wrong name is noticed.
+
+        Raises OSError (EINVAL).
+        """
+        if not value:
+            self.unsetenv(name)
+            return
+        name, _, value = f"{name}={value}".partition("=")  # as one text it is kept, and found by what is before the =
+        self._remove(name)
+        self._pairs.append((name, value))
 
     def unsetenv(self, name: str) -> None:
-        """Removes it, if it is there."""
+        """Removes it, if it is there. Raises OSError (EINVAL)."""
+        if not name or "=" in name:
+            raise OSError(EINVAL, f"unsetenv: {name!r} is no name")
+        self._remove(name)
+
+    def _remove(self, name: str) -> None:
         for i, (key, _) in enumerate(self._pairs):
             if key == name:
                 last = self._pairs.pop()

@@ -27,6 +27,7 @@ from kernel.irq import Interrupts
 from kernel.netdev import Network
 from kernel.netlock import NetLock
 from kernel.notifier import Notifiers
+from kernel.realtime import Realtime, calendar
 from kernel.sched import Explore, Fifo, Policy, RoundRobin
 from kernel.sync import Semaphore, Watchdog
 from kernel.syscalls import Sys
@@ -106,6 +107,8 @@ class Kernel:
             priority=bool(options["SYSLOG_PRIORITY"]),
             cpu=(lambda: int(lib.board_current_cpu(self.board))) if ncpus > 1 else None,
         )
+        start = calendar(int(options["START_YEAR"]), int(options["START_MONTH"]), int(options["START_DAY"]))
+        self.realtime = Realtime(start, lambda: int(lib.board_uptime(self.board)))
         self.tasks = Tasks(self)
         try:
             self._bring_up()

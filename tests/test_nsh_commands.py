@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from board import Board
+from kernel.apps import App
 from kernel.nsh import run_command
 from kernel.nsh.command import Command
 from kernel.nsh.commands import COMMANDS
@@ -99,10 +100,21 @@ def test_wrong_arguments_are_refused_in_the_words_of_nsh(board: Board, line: str
     assert run(board, line)[1] == 1
 
 
-def test_more_arguments_than_configured_are_complained_about_and_used(board: Board) -> None:
+def test_a_command_with_more_arguments_than_configured_is_complained_about_twice_and_not_run(board: Board) -> None:
     assert board.nsh("echo 1 2 3 4 5 6") == "1 2 3 4 5 6\n"
-    assert board.nsh("echo 1 2 3 4 5 6 7") == "nsh: echo: too many arguments\n1 2 3 4 5 6 7\n"
-    assert board.nsh("echo " + " ".join("123456789abcdef")) == "nsh: echo: too many arguments\n1 2 3 4 5 6 7 8 9 a\n"
+    assert run(board, "echo 1 2 3 4 5 6 7") == (2 * "nsh: echo: too many arguments\n", 1)
+
+
+def test_an_application_gets_more_arguments_than_configured_up_to_what_finds_room(board: Board) -> None:
+    board.boot()
+    arguments: list[str] = []
+    app = App("words", lambda sys: arguments.extend(sys.argv[1:]) or 0)
+    board.kernel.apps["words"] = app
+    assert run(board, "words 1 2 3 4 5 6 7") == ("nsh: words: too many arguments\n", 0)
+    assert arguments == list("1234567")
+    arguments.clear()
+    assert run(board, "words " + " ".join("123456789abcdef")) == ("nsh: words: too many arguments\n", 0)
+    assert arguments == list("123456789a")
 
 
 def test_errors_have_names_if_configured() -> None:
@@ -162,10 +174,17 @@ def test_an_application_gets_text_even_if_something_else_was_typed(board: Board)
 def test_echo_knows_its_options(board: Board) -> None:
     assert board.nsh("echo") == ""
     assert board.nsh("echo -n a b") == "a b"
-    assert board.nsh("echo -e 'a\\tb\\\\\\q'") == "a\tb\\\\q\n"
-    assert board.nsh("echo -eE 'a\\tb'") == "a\\tb\n"
+    assert board.nsh("echo -eE 'a\\x41'") == "a\\x41\n"
+    assert board.nsh("echo -Een 'a\\x41'") == "aA"
     assert board.nsh("echo -x -n") == "-x -n\n"
     assert board.nsh("echo - a") == "- a\n"
+
+
+def test_echo_knows_numbers_and_the_backslash_behind_a_backslash(board: Board) -> None:
+    assert board.nsh("echo -e '\\x41\\x4a1\\0101\\018\\\\x'") == "AJ1A\x10\\x\n"
+    assert board.nsh("echo -e 'a\\tb\\n\\q'") == "a\\tb\\n\\q\n"
+    assert board.nsh('echo -e "a\\\\"') == "a\\\n"
+    assert board.nsh("echo -e 'a\\0b' 'c\\xg'") == "a c\n"
 
 
 def test_sleep_takes_its_seconds_and_usleep_its_microseconds(board: Board) -> None:

@@ -127,10 +127,10 @@ def test_help_is_laid_out_as_nuttx_lays_it_out() -> None:
 
 def test_help_lists_what_there_is(board: Board) -> None:
     text = board.nsh("help")
-    assert text.startswith("help usage:  help [-v] [<cmd>]\n\n    ?           ")
+    assert text.startswith("help usage:  help [-v] [<cmd>]\n\n    .           ")
     listed = text.split("Builtin Apps:")
     assert {"ps", "free", "ifconfig", "kill", "reboot"} <= set(listed[0].split())
-    assert listed[1].split() == ["hello", "ping", "sh", "udpblaster", "udpecho"]
+    assert listed[1].split() == ["hello", "nsh", "ping", "sh", "udpblaster", "udpecho"]
     assert board.nsh("help echo") == "echo usage:  echo [-n] [<string|$name> [<string|$name>...]]\n"
     assert board.nsh("help zzz") == "nsh: zzz: command not found\n"
     verbose = board.nsh("help -v")

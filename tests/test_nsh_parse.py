@@ -12,7 +12,7 @@ def commands(line: str) -> list[str]:
     """The commands of a line."""
     found, start = [], 0
     while start >= 0:
-        command, start = split_command(line, start)
+        command, start, _ = split_command(line, start)
         found.append(command)
     return found
 

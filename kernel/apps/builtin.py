@@ -9,10 +9,10 @@ from kernel.apps.hello import HELLO
 from kernel.apps.ping import PING
 from kernel.apps.udpblaster import UDPBLASTER
 from kernel.apps.udpecho import UDPECHO
-from kernel.nsh.main import SH
+from kernel.nsh.main import NSH, SH
 
 
 def builtin_apps(options: Mapping[str, object]) -> dict[str, App]:
     """Those that are configured, by name."""
-    apps = (HELLO, PING, SH, UDPBLASTER, UDPECHO)
+    apps = (HELLO, NSH, PING, SH, UDPBLASTER, UDPECHO)
     return {app.name: app for app in apps if not app.option or options.get(app.option)}

@@ -165,5 +165,9 @@ class FileCalls:
         return self.task.env.getenv(name)
 
     def setenv(self, name: str, value: str) -> None:
-        """Sets it; an empty value removes it, as in NuttX."""
+        """Sets it; an empty value removes it, as in NuttX. Raises OSError (EINVAL)."""
         self.task.env.setenv(name, value)
+
+    def unsetenv(self, name: str) -> None:
+        """Removes it, if it is there. Raises OSError (EINVAL)."""
+        self.task.env.unsetenv(name)

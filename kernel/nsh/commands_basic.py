@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -14,12 +15,34 @@ if TYPE_CHECKING:
 HELP_LINELEN, HELP_TABSIZE = 80, 4
 
 FORMS = """NSH command forms:
-  <cmd> [&]
-  <cmd>; <cmd> ...
+  [nice [-d <niceness>>]] <cmd> [> <file>|>> <file>] [&]
+
+OR
+  if <cmd>
+  then
+    [sequence of <cmd>]
+  else
+    [sequence of <cmd>]
+  fi
+
+OR
+  while <cmd>
+  do
+    [sequence of <cmd>]
+  done
+
+OR
+  until <cmd>
+  do
+    [sequence of <cmd>]
+  done
 
 """
+"""What ``help -v`` begins with, to the letter."""
 
-_ESCAPES = {"a": "\a", "b": "\b", "e": "\x1b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\"}
+_ESCAPE = re.compile(
+    rb"\\(?:0(?P<octal>[0-8]{0,3})|x(?P<hex>[0-9a-fA-F]{0,2})|(?P<itself>[\a\b\f\n\r\v\\]))", re.DOTALL
+)
 
 
 def columns(names: Collection[str]) -> str:
@@ -67,21 +90,30 @@ def echo(shell: Shell, argv: list[str]) -> int:
             newline = newline and letter != "n"
             escapes = letter == "e" or (escapes and letter != "E")
     if words:  # NuttX prints nothing at all, not even a line end, without arguments
-        text = " ".join(map(_unescape, words) if escapes else words)
-        shell.write(text + "\n" if newline else text)
+        data = [word.encode("utf-8", "surrogateescape") for word in words]
+        text = b" ".join(map(_unescape, data) if escapes else data)
+        shell.sys.write(text + b"\n" if newline else text)
     return OK
 
 
-def _unescape(word: str) -> str:
-    text, rest = "", word
-    while rest:
-        if rest[0] == "\\" and rest[1:2] in _ESCAPES:
-            text += _ESCAPES[rest[1]]
-            rest = rest[2:]
-        else:
-            text += rest[0]
-            rest = rest[1:]
-    return text
+def _unescape(word: bytes) -> bytes:
+    """Numbers become characters, and two backslashes one. A zero ends the word.
+
+    That ``\\n`` and its like stay as they are is NuttX's: it looks for the control characters themselves there.
+    """
+
+    def replace(match: re.Match[bytes]) -> bytes:
+        octal, digits = match["octal"], match["hex"]
+        if octal is not None:
+            value = 0
+            for digit in octal:
+                value = 8 * value + digit - ord("0")
+            return bytes([value & 0xFF])
+        if digits is not None:
+            return bytes([int(digits or b"0", 16)])
+        return match["itself"]
+
+    return _ESCAPE.sub(replace, word).partition(b"\0")[0]
 
 
 def _duration(argv: list[str]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from errno import EINVAL, ENOTTY, ESRCH
 from getopt import GetoptError, getopt
 from typing import TYPE_CHECKING
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 DIGITS = tuple("0123456789")
 SYSLOG_DEVPATH = "/dev/kmsg"
-START = datetime(2018, 1, 1)  # what the clock says at power-on, as CONFIG_START_YEAR has it: the board has no battery
 
 
 def ps(shell: Shell, argv: list[str]) -> int:
@@ -100,7 +99,7 @@ def uptime(shell: Shell, argv: list[str]) -> int:
     up = timedelta(seconds=kernel.ticks * kernel.tick_ns // 1_000_000_000)
     option = argv[1] if len(argv) > 1 else ""
     if option == "-s":
-        shell.write(f"{START:%Y-%m-%d %H:%M:%S}\n")
+        shell.write(f"{kernel.realtime.now() - up:%Y-%m-%d %H:%M:%S}\n")
         return OK
     if option not in ("", "-p"):
         if option != "-h":
@@ -116,7 +115,7 @@ def uptime(shell: Shell, argv: list[str]) -> int:
     else:
         load = 100 * sysinfo_load(kernel) >> SI_LOAD_SHIFT  # NuttX has one, and shows it three times
         average = ", ".join([f"{load // 100}.{load % 100:02}"] * 3)
-        shell.write(f"{START + up:%H:%M:%S} up {days}{hours:2}:{minutes:02}, load average: {average}\n")
+        shell.write(f"{kernel.realtime.now():%H:%M:%S} up {days}{hours:2}:{minutes:02}, load average: {average}\n")
     return OK
 
 

@@ -95,9 +95,9 @@ class Control:
 
     # Loops
 
-    def begin_loop(self, keyword: str, top: int | None) -> None:
-        """``while`` or ``until``; ``top``: its place in the script, None outside of one. Raises ControlError."""
-        if top is None or self.ifs[-1].state is If.CONDITION or self.loops[-1].state in (Loop.WHILE, Loop.UNTIL):
+    def begin_loop(self, keyword: str, top: int) -> None:
+        """``while`` or ``until``; ``top``: its place in the script. Raises ControlError."""
+        if self.ifs[-1].state is If.CONDITION or self.loops[-1].state in (Loop.WHILE, Loop.UNTIL):
             raise self.lose_loops(keyword, CONTEXT)
         if len(self.loops) >= self.nestdepth:
             raise self.lose_loops(keyword, NESTING)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import ENOENT
 from typing import TYPE_CHECKING
 
 from kernel.apps import App
@@ -24,6 +25,7 @@ from kernel.nsh.command import (
     SIGNALRECVD,
     TOOMANYARGS,
     CallFailed,
+    Command,
     CommandError,
     ShellExit,
     failed_call,
@@ -42,12 +44,11 @@ def execute(shell: Shell, argv: list[str], redirects: Redirects, background: boo
         app, argv = shell.apps.get("sh"), ["sh", "-c", " ".join(argv)]
     files = shell.sys.task.files
     try:
-        streams = redirects.open(shell.open, files.get(STDOUT))
+        streams = redirects.open(shell.open, files.get(STDOUT), errors=app is None)
     except InterruptedError:
         return save_result(shell, failed=shell.error(argv[0], SIGNALRECVD) != OK)
     except OSError as error:
-        shell.error(argv[0], failed_call(error, "open").message(shell.strerror))
-        return save_result(shell, failed=True)
+        return save_result(shell, failed=_failed(shell, argv[0], failed_call(error, "open")) != OK)
     task = None
     with files.redirected(streams):
         if app is None:
@@ -87,7 +88,8 @@ def _start(shell: Shell, app: App, argv: list[str]) -> Task | None:
     try:
         return shell.sys.spawn(app.main, app.name, app.priority, arguments, app.stack)
     except OSError as error:
-        shell.error(argv[0], CallFailed("task_create", error.errno or 0).message(shell.strerror))
+        shell.errno = error.errno or 0
+        shell.error(argv[0], NOTFOUND)  # NuttX goes on to look for a command of that name
         return None
 
 
@@ -119,13 +121,24 @@ def foreground(shell: Shell, pid: int) -> Iterator[None]:
 def _run_command(shell: Shell, argv: list[str]) -> int:
     """Runs one of the shell's own commands."""
     name = argv[0]
+    shell.errno = ENOENT  # there was no application of that name
     command = shell.commands.get(name)
-    if command is None:
-        return shell.error(name, NOTFOUND)
-    if len(argv) - 1 < command.least:
-        return shell.error(name, ARGREQUIRED)
-    if command.most is not None and len(argv) - 1 > command.most:
-        return shell.error(name, TOOMANYARGS)
+    if command is not None:
+        if len(argv) - 1 < command.least:
+            return shell.error(name, ARGREQUIRED)
+        if len(argv) - 1 > _most(shell, command):
+            return shell.error(name, TOOMANYARGS)
+    result = shell.error(name, NOTFOUND) if command is None else _call(shell, command, argv)
+    shell.last_pid = shell.sys.getpid()
+    return result
+
+
+def _most(shell: Shell, command: Command) -> int:
+    return int(shell.kernel.options["NSH_MAXARGUMENTS"]) - 1 if command.most is None else command.most
+
+
+def _call(shell: Shell, command: Command, argv: list[str]) -> int:
+    name = argv[0]
     try:
         with foreground(shell, shell.sys.getpid()):
             return command.run(shell, argv)
@@ -145,5 +158,6 @@ def _run_command(shell: Shell, argv: list[str]) -> int:
 
 def _failed(shell: Shell, name: str, error: CommandError) -> int:
     if isinstance(error, CallFailed):
+        shell.errno = error.errno
         return shell.error(name, error.message(shell.strerror))
     return shell.error(name, str(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from os import O_RDONLY
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from kernel.fs.openfile import STDOUT
@@ -10,6 +11,7 @@ from kernel.fs.pipe import Pipe
 from kernel.nsh.command import ARGINVALID, ERROR, OK, TOOMANYARGS, CallFailed, failed_call
 from kernel.nsh.control import CONTEXT, ControlError
 from kernel.nsh.execute import execute, save_result
+from kernel.nsh.numbers import strtol
 from kernel.nsh.parse import BLANKS, Cursor, ParseError, Word, expand, split_value
 from kernel.nsh.redirect import JOINED, REPLACE, Redirects, operator_of
 
@@ -21,14 +23,18 @@ SPARE = 4  # words beyond CONFIG_NSH_MAXARGUMENTS that still find room
 
 def run_command_line(shell: Shell, text: str) -> int:
     """Runs what stands between two semicolons. OK or ERROR. Raises ShellExit."""
-    words = Words(shell, text)
-    try:
-        name = _keywords(shell, words)
-    except ControlError as error:
-        shell.complain(f"{error}\n")
-        return save_result(shell, failed=True)
-    if name is None or not shell.control.enabled:
-        return OK
+    with Words(shell, text) as words:
+        try:
+            name = _keywords(shell, words)
+        except ControlError as error:
+            shell.complain(f"{error}\n")
+            return save_result(shell, failed=True)
+        if name is None or not shell.control.enabled:
+            return OK
+        return _run(shell, words, name)
+
+
+def _run(shell: Shell, words: Words, name: str) -> int:
     redirects = Redirects()
     try:
         argv = _arguments(shell, words, name, redirects)
@@ -37,20 +43,25 @@ def run_command_line(shell: Shell, text: str) -> int:
         background = len(argv) > 1 and argv[-1] == "&"
         if background:
             argv.pop()
-        if len(argv) > int(shell.kernel.options["NSH_MAXARGUMENTS"]):
-            shell.error(argv[0], TOOMANYARGS)  # and goes on with them, as NuttX does
+        _count(shell, argv)
         return execute(shell, argv, redirects, background)
     finally:
         redirects.close()
 
 
 class Words:
-    """The words of a command, expanded as they are taken."""
+    """The words of a command, expanded as they are taken. An alias in them is used once until the command is over."""
 
     def __init__(self, shell: Shell, text: str) -> None:
         self._shell = shell
         self._cursor = Cursor(text)
         self._aliased: set[str] = set()
+
+    def __enter__(self) -> Words:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._shell.aliases_in_use -= self._aliased
 
     def next(self) -> tuple[str, bool] | None:
         """The next word and whether its value has to be split; None at the end, or after a complaint about a quote."""
@@ -71,15 +82,21 @@ class Words:
             return None
 
     def _expand(self, word: Word) -> tuple[str, bool]:
+        """A word without a bracket or back-quote that it needs is complained about, and empty."""
         shell = self._shell
-        return expand(word, shell.lookup, lambda command: _output(shell, command))
+        try:
+            return expand(word, shell.lookup, lambda command: _output(shell, command))
+        except ParseError as error:
+            shell.complain(f"{error}\n")
+            return "", False
 
     def _unalias(self, word: Word) -> Word:
         """The first word of what an alias stands for; the rest of that goes before what follows."""
         value = self._shell.aliases.get(word.text)
-        if value is None or word.quoted or word.text in self._aliased:
+        if value is None or word.quoted or word.text in self._shell.aliases_in_use:
             return word
         self._aliased.add(word.text)
+        self._shell.aliases_in_use.add(word.text)
         length = next((i for i, c in enumerate(value) if c in BLANKS), len(value))
         if length < len(value):
             self._cursor = Cursor(f"{value[length + 1 :]} {self._cursor.rest()}")
@@ -149,11 +166,14 @@ def _if_keyword(shell: Shell, words: Words, name: str) -> str | None:
 
 
 def _nice(words: Words) -> str | None:
-    """``nice [-d N]`` is taken and, as in NuttX, has no effect on what it introduces."""
+    """``nice [-d N]`` is taken and, as in NuttX, has no effect on what it introduces. Raises ControlError."""
     name = words.command()
-    if name != "-d":
+    given = words.command() if name == "-d" else None
+    if given is None:
         return name
-    words.command()
+    niceness = strtol(given)
+    if niceness is None or not -20 <= niceness <= 19:
+        raise ControlError("nice", ARGINVALID)
     return words.command()
 
 
@@ -189,6 +209,12 @@ def _arguments(shell: Shell, words: Words, name: str, redirects: Redirects) -> l
     return argv[:limit]
 
 
+def _count(shell: Shell, argv: list[str]) -> None:
+    """Complains about too many arguments. An application gets them all the same."""
+    if len(argv) > int(shell.kernel.options["NSH_MAXARGUMENTS"]):
+        shell.error(argv[0], TOOMANYARGS)
+
+
 def _word(words: Words) -> str | None:
     taken = words.next()
     return None if taken is None else taken[0]
@@ -215,25 +241,37 @@ def _output(shell: Shell, text: str) -> str:
 
     It goes through a file in CONFIG_LIBC_TMPDIR, as in NuttX. Only words are looked for: no redirection, no pipe.
     """
-    words = Words(shell, text)
-    name = words.command()
-    if name is None or not shell.control.enabled:
-        return ""
-    argv = [name]
-    limit = int(shell.kernel.options["NSH_MAXARGUMENTS"]) + SPARE
-    while len(argv) < limit and (taken := words.next()) is not None:
-        argv.append(taken[0])
     path = f"{shell.kernel.options['LIBC_TMPDIR']}/TMP{shell.sys.getpid()}.dat"
-    redirects = Redirects()
-    redirects.add((">", STDOUT, REPLACE), path)
+    with Words(shell, text) as words:
+        name = words.command()
+        if name is not None and shell.control.enabled and _run_into(shell, words, name, path) != OK:
+            return _failed_output(shell, "exec", shell.errno)
     try:
-        if execute(shell, argv, redirects) != OK:
-            shell.error("``", CallFailed("exec", 0).message(shell.strerror))
-            return ""
+        shell.kernel.vfs.find(path)
+    except OSError as error:
+        _failed_output(shell, "stat", error.errno or 0)
+        return _failed_output(shell, "unlink", error.errno or 0)
+    try:
         with shell.kernel.vfs.open(path, O_RDONLY) as file:
             data = file.read(file.size())
         shell.kernel.vfs.unlink(path)
     except OSError as error:
-        shell.error("``", failed_call(error, "open").message(shell.strerror))
-        return ""
+        return _failed_output(shell, failed_call(error, "open").call, error.errno or 0)
     return data.decode("utf-8", "surrogateescape").rstrip(BLANKS)
+
+
+def _run_into(shell: Shell, words: Words, name: str, path: str) -> int:
+    """Runs a command whose output is for a file."""
+    argv = [name]
+    limit = int(shell.kernel.options["NSH_MAXARGUMENTS"]) + SPARE
+    while len(argv) < limit and (taken := words.next()) is not None:
+        argv.append(taken[0])
+    _count(shell, argv)
+    redirects = Redirects()
+    redirects.add((">", STDOUT, REPLACE), path)
+    return execute(shell, argv, redirects)
+
+
+def _failed_output(shell: Shell, call: str, errno: int) -> str:
+    shell.error("``", CallFailed(call, errno).message(shell.strerror))
+    return ""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def nsh_main(sys: Sys) -> int:
-    """The init task: configures the network, then is a shell on its standard input and output."""
+    """The init task, and nsh: configures the network, greets, then is a shell on its standard input and output."""
     netinit(sys)
     shell = make_shell(sys)
     shell.tell(GREETING)
@@ -74,6 +74,7 @@ def _run(shell: Shell, argv: list[str]) -> int:
 
 
 SH = App("sh", sh_main)
+NSH = App("nsh", nsh_main)
 
 
 class Output(OpenFile):

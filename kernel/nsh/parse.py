@@ -27,8 +27,9 @@ class ParseError(Exception):
 class Word:
     """A word without its quotes, back-quotes excepted. Backslashes are still there unless it is ``literal``.
 
-    ``literal``: something in it was in single quotes. ``quoted``: something in it was in quotes of any kind.
-    ``joined``: it was in double quotes, so that a value with blanks stays one argument.
+    ``literal``: something in it was in single quotes. ``joined``: something was in double quotes, so that a value with
+    blanks stays one argument. ``quoted``: it ends its command, and with a quote: no alias is looked for then. (In NuttX
+    any blank behind the word undoes that.)
     """
 
     text: str
@@ -47,23 +48,26 @@ def find_unescaped(text: str, char: str, start: int = 0) -> int:
     return -1
 
 
-def split_command(line: str, start: int) -> tuple[str, int]:
-    """The command that begins at ``start``, and where the next one does: -1 if it is the last.
+def split_command(line: str, start: int) -> tuple[str, int, int]:
+    """The command that begins at ``start``; where the next one does, -1 if it is the last; and where its loop begins.
 
-    Commands end at ``;``. A ``#`` outside of quotes ends the search; if it begins a word, the rest is a comment.
-    Raises ParseError for an open quote.
+    Commands end at ``;``. A ``#`` outside of quotes ends the search; if it begins a word, the rest is a comment. The
+    third is where ``done`` would jump to if the command were a ``while``: behind its last quote, where NuttX resumed
+    its search. Raises ParseError for an open quote.
     """
-    i = start
+    i = resumed = start
     while i < len(line) and line[i] not in "#\n":
         c = line[i]
         if c == ";":
-            return line[start:i], i + 1
-        if c in "'\"" and not (i > start and line[i - 1] == "\\"):
-            i = find_unescaped(line, c, i + 1)
-            if i < 0:
-                raise ParseError(c, c)
+            return line[start:i], i + 1, resumed
+        if c in "'\"":
+            if not (i > start and line[i - 1] == "\\"):
+                i = find_unescaped(line, c, i + 1)
+                if i < 0:
+                    raise ParseError(c, c)
+            resumed = i + 1
         i += 1
-    return line[start:], -1
+    return line[start:], -1, resumed
 
 
 class Cursor:
@@ -92,27 +96,29 @@ class Cursor:
     def _normal(self) -> Word:
         text, i = self.text, self.at
         out = ""
-        literal = quoted = joined = False
+        literal = joined = quoted = False
         while i < len(text) and text[i] not in BLANKS:
             c = text[i]
+            quoted = c in QUOTES
             if c == "\\":
                 out += text[i : i + 2]
                 i += 2
-                continue
-            if c not in QUOTES:
+            elif not quoted:
                 out += c
                 i += 1
-                continue
-            end = find_unescaped(text, c, i + 1)
-            if end < 0:
-                raise ParseError(c, c)
-            quoted = True
-            literal |= c == "'"
-            joined |= c == '"'
-            out += text[i : end + 1] if c == "`" else text[i + 1 : end]
-            i = end + 1
+            else:
+                end = find_unescaped(text, c, i + 1)
+                if end < 0:
+                    raise ParseError(c, c)
+                literal |= c == "'"
+                joined |= c == '"'
+                out += text[i : end + 1] if c == "`" else text[i + 1 : end]
+                i = end + 1
+                if out.endswith("\\"):  # for NuttX the quote has never been there
+                    out += text[i : i + 1]
+                    i += 1
         self.at = min(i, len(text))
-        return Word(out, literal, quoted, joined)
+        return Word(out, literal, quoted and i >= len(text), joined)
 
 
 def expand(word: Word, lookup: Callable[[str], str], run: Callable[[str], str]) -> tuple[str, bool]:

@@ -44,10 +44,13 @@ class Redirects:
         _, fd, flags = operator
         self.targets[fd] = Target(path, flags)
 
-    def open(self, opener: Callable[[str, int], OpenFile], stdout: OpenFile | None) -> dict[int, OpenFile]:
+    def open(
+        self, opener: Callable[[str, int], OpenFile], stdout: OpenFile | None, *, errors: bool = True
+    ) -> dict[int, OpenFile]:
         """Opens everything, by descriptor; ``stdout``: what standard output is without redirection.
 
-        Raises OSError, and then nothing is open.
+        ``errors``: standard error too; NuttX does that for the shell's own commands, and not for applications. Raises
+        OSError, and then nothing is open.
         """
         files: dict[int, OpenFile] = {}
         if self.pipe_in is not None:
@@ -55,7 +58,10 @@ class Redirects:
         if self.pipe_out is not None:
             files[STDOUT] = self.pipe_out.dup()
         try:
-            for fd, target in sorted(self.targets.items()):
+            for fd in (STDOUT, STDIN, STDERR) if errors else (STDOUT, STDIN):
+                target = self.targets.get(fd)
+                if target is None:
+                    continue
                 file = opener(target.path, target.flags)
                 if fd in files:
                     files[fd].close()
@@ -65,7 +71,7 @@ class Redirects:
                 file.close()
             raise
         out = files.get(STDOUT, stdout)
-        if self.joined and STDERR not in files and out is not None:
+        if errors and self.joined and STDERR not in files and out is not None:
             files[STDERR] = out.dup()
         return files
 

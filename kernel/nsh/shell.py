@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from os import O_RDONLY
+from os import O_CLOEXEC, O_RDONLY
 from typing import TYPE_CHECKING
 
 from kernel.apps import App
 from kernel.fs.openfile import STDERR, STDIN, STDOUT, OpenFile
 from kernel.kernel import SIGINT
 from kernel.nsh.command import ERROR, OK, Command, ShellExit, failed_call
-from kernel.nsh.control import Control
+from kernel.nsh.control import NESTING, Control
 from kernel.nsh.editor import make_readline
 from kernel.nsh.line import run_command_line
 from kernel.nsh.parse import ParseError, split_command
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from kernel.syscalls import Sys
 
 GREETING = f"\nNuttShell (NSH) NuttX-{RELEASE}\n"
+HOME = "/"  # CONFIG_LIBC_HOMEDIR
+SCRIPTS_MAX = 32  # scripts within scripts: there, one that runs itself ends with the stack
 
 
 class Shell:
     """One shell, in the task of ``sys``.
 
     ``variables``: NSH's own (CONFIG_NSH_VARS), beside the environment. ``exit_on_error`` and ``trace`` are set -e and
-    set -x. ``control`` knows the nesting of if and while.
+    set -x. ``control`` knows the nesting of if and while. ``last_pid`` is ``$!``, and ``errno`` why a call failed last.
     """
 
     def __init__(self, sys: Sys, commands: Mapping[str, Command], apps: Mapping[str, App]) -> None:
@@ -37,12 +39,15 @@ class Shell:
         self.apps = apps
         self.variables: dict[str, str] = {}
         self.aliases: dict[str, str] = {}
+        self.aliases_in_use: set[str] = set()
         self.control = Control(int(self.kernel.options["NSH_NESTDEPTH"]))
         self.failed = False
         self.last_pid = 0
+        self.errno = 0
         self.exit_on_error = True
         self.trace = False
         self._script: OpenFile | None = None
+        self._scripts = 0  # how many are running, each in a line of the one before
         self._line_start = 0  # in the script
         self._command_start = 0  # in the line
         sys.signal(SIGINT)  # Ctrl-C ends what the shell does, never the shell
@@ -51,7 +56,7 @@ class Shell:
 
     def write(self, text: str) -> None:
         """Writes to standard output. Bytes of the command line that are no UTF-8 come out as they went in."""
-        self.sys.write(text.encode("utf-8", "surrogateescape"))
+        self.sys.write(_bytes(text))
 
     def error(self, command: str, tail: str) -> int:
         """Writes an error message of NSH's; returns ERROR."""
@@ -74,7 +79,7 @@ class Shell:
     def _tell(file: OpenFile, text: str) -> None:
         """A signal that comes too late for the command must not end the shell, nor must a pipe that nobody reads."""
         with suppress(InterruptedError, BrokenPipeError):
-            file.write(text.encode("utf-8", "surrogateescape"))
+            file.write(_bytes(text))
 
     # Lines
 
@@ -97,6 +102,7 @@ class Shell:
                 self.run_line(line.decode("utf-8", "surrogateescape"))
             except ShellExit:
                 return
+            self._jump(stdin)
 
     @property
     def line_max(self) -> int:
@@ -108,12 +114,12 @@ class Shell:
         self.control.jump = None
         result, start = OK, 0
         while start >= 0 and self.control.jump is None:
-            self._command_start = start
             try:
-                command, start = split_command(line, start)
+                command, start, resumed = split_command(line, start)
             except ParseError as error:
                 self.complain(f"{error}\n")
                 return ERROR
+            self._command_start = len(_bytes(line[:resumed]))
             result = run_command_line(self, command)
             if result != OK and self.exit_on_error:
                 return result
@@ -126,24 +132,38 @@ class Shell:
 
         (There, too, the end of the file is what the last read failed with.) Raises ShellExit.
         """
+        if self._scripts == SCRIPTS_MAX:
+            return self.error(command, NESTING)
+        files = self.sys.task.files
         try:
-            script = self.open(path, O_RDONLY)
+            script = self.open(path, O_RDONLY | O_CLOEXEC)
         except OSError as error:
             return self.error(command, failed_call(error, "open").message(self.strerror))
+        fd = files.add(script)
         outer, self._script = self._script, script
+        self._scripts += 1
         try:
-            while (line := self._next_line(script)) is not None:
-                if self.trace:
-                    self.write(line)
-                result = self.run_line(line)
-                if self.control.jump is not None:
-                    script.seek(self.control.jump)
-                if result != OK and self.exit_on_error:
-                    return result
+            return self._run_lines(script)
         finally:
             self._script = outer
-            script.close()
+            self._scripts -= 1
+            files.close(fd)
+
+    def _run_lines(self, script: OpenFile) -> int:
+        while (line := self._next_line(script)) is not None:
+            if self.trace:
+                self.write(line)
+            result = self.run_line(line)
+            self._jump(script)
+            if result != OK and self.exit_on_error:
+                return result
         return ERROR
+
+    def _jump(self, file: OpenFile) -> None:
+        """Where a loop begins anew: further up in the file that the lines come from, if it has positions."""
+        if self.control.jump is not None:
+            with suppress(OSError):
+                file.seek(self.control.jump)
 
     def _next_line(self, script: OpenFile) -> str | None:
         self._line_start = script.position
@@ -156,13 +176,20 @@ class Shell:
         return line.decode("utf-8", "surrogateescape") if line else None
 
     @property
-    def place(self) -> int | None:
-        """Where in its script the command stands that is running; None without a script."""
-        return None if self._script is None else self._line_start + self._command_start
+    def place(self) -> int:
+        """Where in its script the command stands that is running, for a loop to come back to.
+
+        Without a script, where in its line: the body of a loop that is typed is run once, as in NuttX.
+        """
+        return self._command_start if self._script is None else self._line_start + self._command_start
 
     def open(self, path: str, flags: int) -> OpenFile:
         """A file by its path as it was typed. Raises OSError."""
-        return self.kernel.vfs.open(self.sys.fullpath(path), flags)
+        return self.kernel.vfs.open(self.fullpath(path), flags)
+
+    def fullpath(self, path: str) -> str:
+        """An absolute path; an empty one is the home directory."""
+        return self.sys.fullpath(path or HOME)
 
     # Variables
 
@@ -178,17 +205,23 @@ class Shell:
         elif name == "!":
             value = str(self.last_pid)
         else:
-            value = self.variables.get(name) or self.sys.getenv(name) or ""
+            value = self.variables[name] if name in self.variables else self.sys.getenv(name) or ""
         if self.trace:
             self.write(f"  {name}={value}\n")
         return value
 
     def set_variable(self, name: str, value: str) -> None:
-        """``set``: a variable of NSH's own if there are such, unless it is in the environment already."""
-        if self.kernel.options.get("NSH_VARS") and self.sys.getenv(name) is None:
-            if value:
-                self.variables[name] = value
-            else:
-                self.variables.pop(name, None)
+        """``set``: a variable of NSH's own if there are such, unless it is in the environment already.
+
+        Raises OSError (EINVAL).
+        """
+        if self.kernel.options["NSH_VARS"] and self.sys.getenv(name) is None:
+            name, _, value = f"{name}={value}".partition("=")  # as Environment.setenv() has it
+            self.variables.pop(name, None)
+            self.variables[name] = value
         else:
             self.sys.setenv(name, value)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
