@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from os import O_CREAT, O_TRUNC, O_WRONLY
 from pathlib import Path
 
 from board import Board
@@ -24,6 +25,13 @@ def real_session() -> dict[str, str]:
 def layout(text: str) -> str:
     """The text with a 9 for every decimal or hexadecimal digit: what has to agree where the numbers cannot."""
     return "".join("9" if c in "0123456789abcdef" else c for c in text)
+
+
+def put_file(board: Board, path: str, text: str) -> None:
+    """Makes a file on a board, which is booted if it was not."""
+    board.boot()
+    with board.kernel.vfs.open(path, O_WRONLY | O_CREAT | O_TRUNC) as file:
+        file.write(text.encode())
 
 
 class Terminal:

@@ -92,7 +92,7 @@ def echo(shell: Shell, argv: list[str]) -> int:
     if words:  # NuttX prints nothing at all, not even a line end, without arguments
         data = [word.encode("utf-8", "surrogateescape") for word in words]
         text = b" ".join(map(_unescape, data) if escapes else data)
-        shell.sys.write(text + b"\n" if newline else text)
+        shell.write(text + b"\n" if newline else text)
     return OK
 
 

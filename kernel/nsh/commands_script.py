@@ -62,7 +62,7 @@ def printf(shell: Shell, argv: list[str]) -> int:
     Of one that begins with a backslash only the escape counts: n, r, t, or x and a number: its lowest byte, two if it
     has 3 digits, four if it has 7, the lowest first.
     """
-    shell.sys.write(b"".join(map(_print, argv[1:])))
+    shell.write(b"".join(map(_print, argv[1:])))
     return OK
 
 

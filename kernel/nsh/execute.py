@@ -111,11 +111,13 @@ def foreground(shell: Shell, pid: int) -> Iterator[None]:
     if console is None or stdin is None or not stdin.isatty:
         yield
         return
+    outer, shell.foreground = shell.foreground, pid
     console.set_foreground(pid)
     try:
         yield
     finally:
-        console.set_foreground(None)
+        shell.foreground = outer  # of the command that runs this one, as watch does
+        console.set_foreground(outer)
 
 
 def _run_command(shell: Shell, argv: list[str]) -> int:

@@ -44,6 +44,7 @@ class Shell:
         self.failed = False
         self.last_pid = 0
         self.errno = 0
+        self.foreground: int | None = None  # who gets Ctrl-C
         self.exit_on_error = True
         self.trace = False
         self._script: OpenFile | None = None
@@ -54,9 +55,17 @@ class Shell:
 
     # Output
 
-    def write(self, text: str) -> None:
-        """Writes to standard output. Bytes of the command line that are no UTF-8 come out as they went in."""
-        self.sys.write(_bytes(text))
+    def write(self, text: str | bytes) -> None:
+        """Writes to standard output; that nobody takes it is no error, as in NuttX. Raises InterruptedError.
+
+        Bytes of the command line that are no UTF-8 come out as they went in.
+        """
+        try:
+            self.sys.write(text if isinstance(text, bytes) else _bytes(text))
+        except InterruptedError:
+            raise
+        except OSError as error:
+            self.errno = error.errno or 0
 
     def error(self, command: str, tail: str) -> int:
         """Writes an error message of NSH's; returns ERROR."""
