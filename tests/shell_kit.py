@@ -46,6 +46,10 @@ class Terminal:
     def wait(self, seconds: float = 0.2) -> bytes:
         """What the board sends in that time."""
         self.board.run(seconds)
+        return self.heard()
+
+    def heard(self) -> bytes:
+        """What the board has sent since this was asked last."""
         output = bytes(self._heard)
         self._heard.clear()
         return output

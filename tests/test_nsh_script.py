@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from shell_kit import Terminal, put_file, real_session
 
 from board import Board
+from kernel.errors import Panic
 from kernel.realtime import EPOCH, calendar
 from kernel.strftime import strftime
 
@@ -218,10 +219,17 @@ def test_break_outside_of_a_loop_does_nothing(board: Board) -> None:
 # exec
 
 
-def test_exec_finds_no_code_wherever_it_looks(board: Board) -> None:
-    reply = board.nsh("exec 0x1000")
-    assert (reply, reply.status) == ("Calling 0x1000\nnsh: exec: no code at 0x1000\n", 1)
-    assert board.nsh("exec -1").startswith("Calling 0xffffffffffffffff\n")
+@pytest.mark.parametrize(("given", "address"), [("0x1000", "0x1000"), ("16", "0x10"), ("-1", "0xffffffffffffffff")])
+def test_exec_jumps_where_no_code_is_and_the_board_crashes(board: Board, given: str, address: str) -> None:
+    terminal = Terminal(board)
+    terminal.wait()
+    with pytest.raises(Panic, match="nsh_main"):
+        terminal.type(f"exec {given}\r".encode(), 5)
+    text = terminal.heard()
+    assert f"\r\nCalling {address}\r\n".encode() in text
+    assert f"up_exception: PANIC!!! jump to {address} in task nsh_main".encode() in text
+    board.reset()
+    assert board.nsh("echo on") == "on\n"
 
 
 @pytest.mark.parametrize("address", ["0", "zz", "0x10g", '""'])

@@ -90,12 +90,13 @@ def break_(shell: Shell, argv: list[str]) -> int:
 
 
 def exec_(shell: Shell, argv: list[str]) -> int:
-    """Calls what is at an address, and nothing that this board could call has one."""
-    address = strtol(argv[1])
-    if not address:
+    """Jumps to an address. No code of this board has one, so that it crashes there."""
+    given = strtol(argv[1])
+    if not given:
         raise CommandError(ARGINVALID)
-    shell.write(f"Calling {address & (1 << 64) - 1:#x}\n")
-    raise CommandError(f"no code at {address & (1 << 64) - 1:#x}")
+    address = f"{given & (1 << 64) - 1:#x}"
+    shell.write(f"Calling {address}\n")
+    shell.kernel.fault(f"jump to {address}")
 
 
 DOT = Command(".", source, "<script-path>", least=1, most=1)
