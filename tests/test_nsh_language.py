@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from shell_kit import PROMPT, Terminal, put_file
 
 from board import Board
+from kernel.apps import App
 from kernel.fs.openfile import STDERR, STDIN
-from kernel.nsh.command import ShellExit
+from kernel.fs.pipe import Pipe
+from kernel.nsh.command import Command, ShellExit
+from kernel.nsh.commands import COMMANDS
 from kernel.nsh.main import Output, make_shell
 from kernel.syscalls import Sys
 from kernel.taskinfo import task_pids
@@ -380,6 +383,31 @@ def test_the_nesting_of_a_script_that_failed_outlives_it_in_the_shell(board: Boa
     assert board.nsh("set +e; source /tmp/s; echo on") == "nsh: fi: argument invalid\non\n"
     put_file(board, "/tmp/s", "if false\nthen\n")
     assert board.nsh("set +e; source /tmp/s; echo not; fi; echo on") == "on\n"
+
+
+def test_a_script_that_cannot_be_read_is_over(board: Board) -> None:
+    board.boot()
+    board.kernel.vfs.attach("/dev/p", Pipe(board.kernel))
+    terminal = Terminal(board)
+    terminal.wait()
+    for command in (b"source", b"sh"):
+        assert terminal.type(command + b" /dev/p\r").endswith(b"/dev/p\r\n")
+        assert terminal.type(b"\x03").endswith(PROMPT)
+    assert board.reports == []
+
+
+def test_a_script_takes_a_descriptor_that_its_programs_do_not_get(board: Board) -> None:
+    fds: list[list[int]] = []
+    put_file(board, "/tmp/s", "look\n")
+    board.kernel.apps["look"] = App("look", lambda sys: fds.append([fd for fd, _ in sys.task.files]))
+    watched = Command("watched", lambda shell, argv: fds.append([fd for fd, _ in shell.sys.task.files]) or 0)
+    board.nsh("source /tmp/s")
+    assert fds == [[0, 1, 2]]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(COMMANDS, "watched", watched)
+        put_file(board, "/tmp/s", "watched\n")
+        board.nsh("source /tmp/s")
+    assert fds[1:] == [[0, 1, 2, 3]]
 
 
 def test_sh_reads_a_script_from_its_input(board: Board) -> None:

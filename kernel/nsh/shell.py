@@ -87,7 +87,7 @@ class Shell:
     @staticmethod
     def _tell(file: OpenFile, text: str) -> None:
         """A signal that comes too late for the command must not end the shell, nor must a pipe that nobody reads."""
-        with suppress(InterruptedError, BrokenPipeError):
+        with suppress(OSError):
             file.write(_bytes(text))
 
     # Lines
@@ -143,25 +143,33 @@ class Shell:
         """
         if self._scripts == SCRIPTS_MAX:
             return self.error(command, NESTING)
-        files = self.sys.task.files
         try:
-            script = self.open(path, O_RDONLY | O_CLOEXEC)
+            fd = self._open_script(path)
         except OSError as error:
             return self.error(command, failed_call(error, "open").message(self.strerror))
-        fd = files.add(script)
-        outer, self._script = self._script, script
+        files = self.sys.task.files
+        outer, self._script = self._script, files[fd]
         self._scripts += 1
         try:
-            return self._run_lines(script)
+            return self._run_lines(files[fd])
         finally:
             self._script = outer
             self._scripts -= 1
             files.close(fd)
 
+    def _open_script(self, path: str) -> int:
+        """A descriptor that what the script starts does not get. Raises OSError."""
+        script = self.open(path, O_RDONLY | O_CLOEXEC)
+        try:
+            return self.sys.task.files.add(script)
+        except OSError:
+            script.close()
+            raise
+
     def _run_lines(self, script: OpenFile) -> int:
         while (line := self._next_line(script)) is not None:
             if self.trace:
-                self.write(line)
+                self.tell(line)
             result = self.run_line(line)
             self._jump(script)
             if result != OK and self.exit_on_error:
@@ -175,13 +183,15 @@ class Shell:
                 file.seek(self.control.jump)
 
     def _next_line(self, script: OpenFile) -> str | None:
+        """None at the end, or where it cannot be read any further."""
         self._line_start = script.position
         line = b""
-        while len(line) + 1 < self.line_max:
-            c = script.read(1)
-            line += c
-            if c in (b"", b"\n"):
-                break
+        with suppress(OSError):
+            while len(line) + 1 < self.line_max:
+                c = script.read(1)
+                line += c
+                if c in (b"", b"\n"):
+                    break
         return line.decode("utf-8", "surrogateescape") if line else None
 
     @property
@@ -216,7 +226,7 @@ class Shell:
         else:
             value = self.variables[name] if name in self.variables else self.sys.getenv(name) or ""
         if self.trace:
-            self.write(f"  {name}={value}\n")
+            self.tell(f"  {name}={value}\n")
         return value
 
     def set_variable(self, name: str, value: str) -> None:
