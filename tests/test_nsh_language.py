@@ -192,6 +192,18 @@ def test_a_pipe_joins_commands_and_announces_those_on_its_left(board: Board) -> 
     assert board.nsh("hello |cat | cat").splitlines()[-1] == "Hello, World!!"
 
 
+def test_too_many_arguments_behind_a_pipe_are_laid_to_its_beginning(board: Board) -> None:
+    assert "nsh: true: too many arguments\nnsh: echo: too many arguments\n" in board.nsh("true | echo 1 2 3 4 5 6 7")
+
+
+def test_a_file_on_the_left_of_a_pipe_is_for_its_right_too(board: Board) -> None:
+    put_file(board, "/tmp/f", "from a file\n")
+    assert board.nsh("true < /tmp/f | cat").splitlines()[1:] == ["from a file"]
+    assert board.nsh("echo a > /tmp/o | echo b").count("\n") == 1
+    board.run(1)
+    assert board.nsh("cat /tmp/o") in ("a\n", "b\n")  # whoever opened it last
+
+
 def test_the_status_of_a_pipe_is_that_of_its_end(board: Board) -> None:
     assert board.nsh("false | true").status == 0
     assert board.nsh("true | false").status == 1
@@ -368,6 +380,16 @@ def test_set_minus_x_shows_the_lines_of_a_script(board: Board) -> None:
 def test_lines_of_a_script_may_end_without_a_line_end_and_are_cut_at_the_limit(board: Board) -> None:
     assert script(board, "echo a\n\n# a comment\necho b") == "a\nb\n"
     assert script(board, "set +e\necho " + 100 * "x") == 74 * "x" + "\nnsh: " + 26 * "x" + ": command not found\n"
+
+
+def test_a_script_is_read_by_the_line_editor(board: Board) -> None:
+    assert script(board, "\techo a\r\nif true\r\nthen\r\n\techo b\r\nfi\r\n") == "a\nb\n"
+    assert script(board, "echo ab\bc \x1b[3~\x07d\n") == "ac d\n"
+    assert script(board, "unam\t -r\n") == "13.0.1\n"
+
+
+def test_a_loop_of_a_script_with_carriage_returns_goes_round(board: Board) -> None:
+    assert script(board, COUNT.replace("\n", "\r\n")) == "0\n1\n2\nend\n"
 
 
 def test_exit_ends_a_script_and_the_shell_that_runs_it(board: Board) -> None:

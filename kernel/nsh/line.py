@@ -43,7 +43,7 @@ def _run(shell: Shell, words: Words, name: str) -> int:
         background = len(argv) > 1 and argv[-1] == "&"
         if background:
             argv.pop()
-        _count(shell, argv)
+        _count(shell, name, argv)
         return execute(shell, argv, redirects, background)
     finally:
         redirects.close()
@@ -209,10 +209,10 @@ def _arguments(shell: Shell, words: Words, name: str, redirects: Redirects) -> l
     return argv[:limit]
 
 
-def _count(shell: Shell, argv: list[str]) -> None:
-    """Complains about too many arguments. An application gets them all the same."""
+def _count(shell: Shell, name: str, argv: list[str]) -> None:
+    """Complains about too many arguments, in the name of the line's first command. An application gets them anyway."""
     if len(argv) > int(shell.kernel.options["NSH_MAXARGUMENTS"]):
-        shell.error(argv[0], TOOMANYARGS)
+        shell.error(name, TOOMANYARGS)
 
 
 def _word(words: Words) -> str | None:
@@ -266,7 +266,7 @@ def _run_into(shell: Shell, words: Words, name: str, path: str) -> int:
     limit = int(shell.kernel.options["NSH_MAXARGUMENTS"]) + SPARE
     while len(argv) < limit and (taken := words.next()) is not None:
         argv.append(taken[0])
-    _count(shell, argv)
+    _count(shell, name, argv)
     redirects = Redirects()
     redirects.add((">", STDOUT, REPLACE), path)
     return execute(shell, argv, redirects)

@@ -15,6 +15,8 @@ from kernel.nsh.control import NESTING, Control
 from kernel.nsh.editor import make_readline
 from kernel.nsh.line import run_command_line
 from kernel.nsh.parse import ParseError, split_command
+from kernel.nsh.readline import Readline, Stream
+from kernel.nsh.script import ScriptStream
 from kernel.version import RELEASE
 
 if TYPE_CHECKING:
@@ -98,8 +100,7 @@ class Shell:
         stdin, stdout = files.get(STDIN), files.get(STDOUT)
         if stdin is None or stdout is None:
             return
-        names = [*self.commands, *sorted(self.apps)]
-        editor = make_readline(self.kernel, stdin, stdout, lambda: names, echo=stdin.isatty)
+        editor = self._editor(stdin, stdout, echo=stdin.isatty)
         prompt = str(self.kernel.options["NSH_PROMPT_STRING"])
         while True:
             self.tell(prompt)
@@ -113,10 +114,9 @@ class Shell:
                 return
             self._jump(stdin)
 
-    @property
-    def line_max(self) -> int:
-        """CONFIG_LINE_MAX."""
-        return int(self.kernel.options["LINE_MAX"])
+    def _editor(self, stdin: Stream, stdout: Stream, *, echo: bool) -> Readline:
+        names = [*self.commands, *sorted(self.apps)]
+        return make_readline(self.kernel, stdin, stdout, lambda: names, echo=echo)
 
     def run_line(self, line: str) -> int:
         """Runs the commands of a line; unless ``set +e``, the first one that fails ends it. Raises ShellExit."""
@@ -167,32 +167,26 @@ class Shell:
             raise
 
     def _run_lines(self, script: OpenFile) -> int:
-        while (line := self._next_line(script)) is not None:
+        stream = ScriptStream(script)
+        editor = self._editor(stream, stream, echo=False)
+        while True:
+            self._line_start = script.position
+            data = editor.read()
+            if data is None:
+                return ERROR
+            line = data.decode("utf-8", "surrogateescape")
             if self.trace:
-                self.tell(line)
+                self.tell(line + stream.line_end)
             result = self.run_line(line)
             self._jump(script)
             if result != OK and self.exit_on_error:
                 return result
-        return ERROR
 
     def _jump(self, file: OpenFile) -> None:
         """Where a loop begins anew: further up in the file that the lines come from, if it has positions."""
         if self.control.jump is not None:
             with suppress(OSError):
                 file.seek(self.control.jump)
-
-    def _next_line(self, script: OpenFile) -> str | None:
-        """None at the end, or where it cannot be read any further."""
-        self._line_start = script.position
-        line = b""
-        with suppress(OSError):
-            while len(line) + 1 < self.line_max:
-                c = script.read(1)
-                line += c
-                if c in (b"", b"\n"):
-                    break
-        return line.decode("utf-8", "surrogateescape") if line else None
 
     @property
     def place(self) -> int:
