@@ -316,6 +316,13 @@ def test_a_loop_that_comes_back_to_a_quoted_condition_lands_behind_the_quotes(bo
     assert script(board, quoted) == "0\nnsh: -lt: command not found\n"
 
 
+def test_a_loop_without_end_does_not_stop_the_clock(board: Board) -> None:
+    put_file(board, "/tmp/s", "while true\ndo\ntrue\ndone\n")
+    with pytest.raises(TimeoutError, match="did not end within 0.1 virtual seconds"):
+        board.nsh("sh /tmp/s", timeout=0.1)
+    assert board.nsh("echo still there") == "still there\n"
+
+
 def test_loops_nest_and_break_leaves_the_inner_one(board: Board) -> None:
     text = "while true\ndo\nwhile true\ndo\necho in\nbreak\necho not\ndone\necho out\nbreak\ndone\necho end\n"
     assert script(board, text) == "in\nout\nend\n"

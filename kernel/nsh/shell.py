@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 GREETING = f"\nNuttShell (NSH) NuttX-{RELEASE}\n"
 HOME = "/"  # CONFIG_LIBC_HOMEDIR
+JUMP_USEC = 200  # a few lines of a script, on a microcontroller
 SCRIPTS_MAX = 32  # scripts within scripts: there, one that runs itself ends with the stack
 
 
@@ -183,8 +184,12 @@ class Shell:
                 return result
 
     def _jump(self, file: OpenFile) -> None:
-        """Where a loop begins anew: further up in the file that the lines come from, if it has positions."""
+        """Where a loop begins anew: further up in the file that the lines come from, if it has positions.
+
+        It takes a little time even where code takes none, so that a loop without end does not stop the board's clock.
+        """
         if self.control.jump is not None:
+            self.sys.burn(JUMP_USEC)
             with suppress(OSError):
                 file.seek(self.control.jump)
 
