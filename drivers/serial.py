@@ -62,8 +62,8 @@ class SerialDriver:
         self._txroom = txsize - 1
         self._recv = bytearray()
         self._xmit = bytearray()
-        self._recvsem = Semaphore(kernel)
-        self._xmitsem = Semaphore(kernel)
+        self._recvsem = Semaphore(kernel, what=f"input on {name}")
+        self._xmitsem = Semaphore(kernel, what=f"room to send on {name}")
         self._xmitlock = Mutex(kernel, f"{name} xmit")
         self._foreground: int | None = None
         self._panic_char = int(options["TTY_FORCE_PANIC_CHAR"]) if options.get("TTY_FORCE_PANIC") else None

@@ -45,7 +45,7 @@ def arp_send(kernel: Kernel, dst: int) -> int:
         return int(request)
     asking = False
     try:
-        sem = Semaphore(kernel, number=lib.arp_sem(board, request))
+        sem = Semaphore(kernel, number=lib.arp_sem(board, request), what="an ARP reply")
         for _ in range(net.arp_tries):
             with net.locked(device):
                 r = lib.arp_try(board, request, asking)

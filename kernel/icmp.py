@@ -32,8 +32,9 @@ class IcmpSocket(Socket, kind=SOCK_DGRAM, proto=IPPROTO_ICMP, option="NET_ICMP_S
 
     def __init__(self, kernel: Kernel, family: int = AF_INET, kind: int = SOCK_DGRAM, proto: int = 0) -> None:
         super().__init__(kernel, family, kind, IPPROTO_ICMP)
-        self._rxsem = Semaphore(kernel, number=lib.icmp_get(self._board, self.conn, lib.SOCK_RXSEM))
-        self._sndsem = Semaphore(kernel, number=lib.icmp_get(self._board, self.conn, lib.SOCK_SNDSEM))
+        rxsem, sndsem = (lib.icmp_get(self._board, self.conn, which) for which in (lib.SOCK_RXSEM, lib.SOCK_SNDSEM))
+        self._rxsem = Semaphore(kernel, number=rxsem, what="a message")
+        self._sndsem = Semaphore(kernel, number=sndsem, what="room to send")
         sender = bytearray(4)
         self._from = memoryview(sender).cast("I")
         self._from_pointer = buffer(sender)

@@ -122,8 +122,11 @@ class IobPool:
         kernel.heap.malloc(nbuffers * (bufsize + OVERHEAD), "IOB pool")
         self.nbuffers = nbuffers
         self.bufsize = bufsize
-        self._sems = [Semaphore(kernel, number=lib.iobn_sem(self._board, throttled)) for throttled in (False, True)]
-        self._qsem = Semaphore(kernel, number=lib.iobn_qsem(self._board))
+        self._sems = [
+            Semaphore(kernel, number=lib.iobn_sem(self._board, throttled), what=what)
+            for throttled, what in ((False, "an IOB"), (True, "a throttled IOB"))
+        ]
+        self._qsem = Semaphore(kernel, number=lib.iobn_qsem(self._board), what="an entry of an IOB queue")
         kernel.on_task_gone.append(self._task_gone)
 
     def _answer(self, r: int) -> int:

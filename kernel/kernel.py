@@ -82,6 +82,7 @@ class Kernel:
         self.delay_irqs(0)
         check(lib.cpuload_init(self.board, int(options.get("SCHED_CPULOAD_TIMECONSTANT", 2)) * 10**9), "CPU load")
         self.mutex_names: dict[int, str] = {}
+        self.sem_names: dict[int, str] = {}  # what is waited for at a semaphore
         self.works: dict[int, Work] = {}
         self.wdogs: dict[int, Watchdog] = {}
         self.reports: list[str] = []  # what went wrong on this board, for whoever looks at it afterwards
@@ -282,8 +283,13 @@ class Kernel:
 
     def join(self, task: Task, *, interruptible: bool = False) -> int:
         """Waits until a task has ended; returns its status. Raises InterruptedError if a signal may end the wait."""
+        waiter = self.tasks.current()
+        if waiter is not None:
+            waiter.waits_for = task
         while task.alive:
-            sem = self._joiners.setdefault(task.pid, Semaphore(self))
+            sem = self._joiners.get(task.pid)
+            if sem is None:
+                sem = self._joiners[task.pid] = Semaphore(self, what=f"the end of {task.name} (pid {task.pid})")
             if sem.wait(-1, interruptible) == -EINTR:
                 raise InterruptedError(EINTR, "waitpid: a signal ended the wait")
         return task.status

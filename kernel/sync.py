@@ -25,15 +25,19 @@ _mutex_unlock = lib.nxrmutex_unlock
 
 
 class Semaphore:
-    """A counting semaphore (nxsem). ``number`` names it in the core; pass one to wrap a semaphore that C made."""
+    """A counting semaphore (nxsem). ``number`` names it in the core; pass one to wrap a semaphore that C made.
+
+    ``what``: what is waited for there, for whoever looks at a task that waits.
+    """
 
     __slots__ = ("_board", "_follow", "_kernel", "number")
 
-    def __init__(self, kernel: Kernel, count: int = 0, *, number: int | None = None) -> None:
+    def __init__(self, kernel: Kernel, count: int = 0, *, number: int | None = None, what: str = "") -> None:
         self._kernel = kernel
         self._board = kernel.board
         self._follow = kernel.clock.follow
         self.number = check(lib.sem_new(kernel.board, count), "semaphore") if number is None else number
+        kernel.sem_names[self.number] = what or f"semaphore {self.number}"
 
     def wait(self, ticks: int = -1, interruptible: bool = True) -> int:
         """Takes a count, sleeping if there is none: for ever, or until now + ``ticks`` + 1.

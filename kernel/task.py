@@ -51,6 +51,7 @@ class Task:
         self.facade: Any = None
         self.files = FileTable()
         self.env = Environment()
+        self.waits_for: Task | None = None  # the one whose end it waited for last
         self.at_exit: list[Callable[[], None]] = []
         self.caught: set[int] = set()  # signals that end its waits with EINTR instead of the task
 

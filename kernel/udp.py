@@ -93,9 +93,9 @@ class UdpSocket(Socket, kind=SOCK_DGRAM, proto=IPPROTO_UDP, option="NET_UDP"):
 
     def __init__(self, kernel: Kernel, family: int = AF_INET, kind: int = SOCK_DGRAM, proto: int = 0) -> None:
         super().__init__(kernel, family, kind, IPPROTO_UDP)
-        self._rxsem = Semaphore(kernel, number=self._get(lib.SOCK_RXSEM))
-        self._sndsem = Semaphore(kernel, number=self._get(lib.SOCK_SNDSEM))
-        self._wrbsem = Semaphore(kernel, number=self._get(lib.SOCK_WRBSEM))
+        self._rxsem = Semaphore(kernel, number=self._get(lib.SOCK_RXSEM), what="a datagram")
+        self._sndsem = Semaphore(kernel, number=self._get(lib.SOCK_SNDSEM), what="room to send")
+        self._wrbsem = Semaphore(kernel, number=self._get(lib.SOCK_WRBSEM), what="a write buffer")
         self._buffered = bool(kernel.options.get("NET_UDP_WRITE_BUFFERS", False))
         self._drain = bool(kernel.options.get("NET_UDP_NOTIFIER", False))
         sender = bytearray(8)

@@ -80,17 +80,8 @@ def _wait(kernel: Kernel, task: Task, v: list[int]) -> str:
         owner = kernel.tasks.by_pid.get(holder)
         return f"waits for {name}, held by {owner.name if owner else 'a dead task'} (pid {holder})"
     if kind == WAIT_SEM:
-        return f"waits for {_iob_semaphores(kernel).get(number, f'semaphore {number}')}"
+        return f"waits for {kernel.sem_names.get(number, f'semaphore {number}')}"
     return "sleeps"
-
-
-def _iob_semaphores(kernel: Kernel) -> dict[int, str]:
-    board = kernel.board
-    return {
-        lib.iobn_sem(board, False): "an IOB",
-        lib.iobn_sem(board, True): "a throttled IOB",
-        lib.iobn_qsem(board): "an entry of an IOB queue",
-    }
 
 
 def _stack(task: Task) -> str:

@@ -39,7 +39,7 @@ def bare_pool(**options: object) -> Iterator[IobPool]:
     with Clock(seed=1, watchdog=0) as clock:
         board = lib.board_new(clock.bench, 1, TICK, 0)
         kernel = SimpleNamespace(
-            board=board, clock=clock, options=SIM | POOL | options, heap=Heap(1 << 20), on_task_gone=[]
+            board=board, clock=clock, options=SIM | POOL | options, heap=Heap(1 << 20), on_task_gone=[], sem_names={}
         )
         try:
             yield IobPool(kernel)

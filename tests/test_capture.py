@@ -180,6 +180,25 @@ def test_the_state_tells_who_holds_the_iobs_and_who_waits_for_one() -> None:
     assert "waiting: 1 unthrottled, 0 throttled" in text
 
 
+def test_the_state_says_what_tasks_wait_for() -> None:
+    with Board() as board:
+        board.boot()
+
+        def child(sys: Any) -> None:
+            sys.socket().recvfrom(10)
+
+        board.spawn(lambda sys: sys.waitpid(sys.spawn(child, "child")), "parent")
+        board.spawn(lambda sys: sys.pipe()[0].read(1), "reader")
+        board.spawn(lambda sys: sys.semaphore().wait(), "waiter")
+        board.run(1)
+        text = state_text(board)
+    waits = {"nsh_main": "input on ttyS0", "reader": "something in a pipe", "child": "a datagram"}
+    for line in (f"{name}: waits for {what}\n" for name, what in waits.items()):
+        assert line in text
+    assert re.search(r"parent: waits for the end of child \(pid \d+\)", text)
+    assert re.search(r"waiter: waits for semaphore \d+", text)
+
+
 def test_the_state_shows_interrupt_lines_and_what_is_requested_on_them() -> None:
     def adc_interrupt(irq: int, arg: Any) -> None:
         pass

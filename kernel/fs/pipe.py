@@ -100,7 +100,8 @@ class Pipe(File):
     def _count(self, flags: int, step: int) -> None:
         if not self._address:
             self._address = self._kernel.heap.malloc(PIPE_SIZE, "pipe")
-            self._readsem, self._writesem = Semaphore(self._kernel), Semaphore(self._kernel)
+            self._readsem = Semaphore(self._kernel, what="something in a pipe")
+            self._writesem = Semaphore(self._kernel, what="room in a pipe")
         mode = flags & O_ACCMODE
         if mode != O_RDONLY:
             self._writers += step

@@ -115,9 +115,11 @@ class Job:
         return self._output.data.decode("utf-8", "replace")
 
     def abandon(self) -> None:
-        """Ends it wherever it is."""
-        if self._task.alive:
-            self._task.kernel.tasks.kill(self._task.pid)
+        """Ends it wherever it is, and the programs that it waits for; those in the background go on."""
+        task: Task | None = self._task
+        while task is not None and task.alive:
+            task.kernel.tasks.kill(task.pid)
+            task = task.waits_for
 
 
 def run_command(kernel: Kernel, line: str) -> Job:
