@@ -30,6 +30,22 @@ def console(board: Board, **options: Any) -> Any:
     return import_module("lab.expect").open_expect(board, **options)
 
 
+def url(board: Board) -> str:
+    """Makes the board's console known to pyserial's serial_for_url() (lab/serialurl.py)."""
+    name: str = import_module("lab.serialurl").publish(board)
+    return name
+
+
+def threaded(board: Board, **options: Any) -> Any:
+    """A pyserial object on the board's console for other threads (lab/threadport.py)."""
+    return import_module("lab.threadport").open_threaded(board, **options)
+
+
+def rfc2217(board: Board, **options: Any) -> Any:
+    """An RFC 2217 server on the board's console (lab/rfc2217.py)."""
+    return import_module("lab.rfc2217").serve_rfc2217(board, **options)
+
+
 def pty(board: Board, **options: Any) -> Any:
     """A pseudo-terminal on the board's console (lab/pty.py)."""
     return import_module("lab.pty").open_pty(board, **options)

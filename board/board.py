@@ -64,9 +64,22 @@ class ConsolePort:
     def __init__(self, board: Board) -> None:
         self._board = board
 
+    @property
+    def url(self) -> str:
+        """``nutloop://NAME``: from now on pyserial's ``serial_for_url()`` opens this console by it."""
+        return attach.url(self._board)
+
     def open(self, **options: Any) -> Any:
         """A pyserial object, in this process; its timeouts are virtual seconds."""
         return attach.console(self._board, **options)
+
+    def threaded(self, **options: Any) -> Any:
+        """A pyserial object for other threads than the bench's. Live benches only."""
+        return attach.threaded(self._board, **options)
+
+    def rfc2217(self, **options: Any) -> Any:
+        """A TCP port of this host that RFC 2217 clients open, reset by DTR included. Live benches only."""
+        return attach.rfc2217(self._board, **options)
 
     def pty(self, **options: Any) -> Any:
         """A pseudo-terminal that any terminal program opens. Live benches only."""
@@ -121,6 +134,7 @@ class Board:
         mac = Mac(clock, core, address, irq=IRQ_ETH, rx_ring=hw.rx_ring, tx_ring=hw.tx_ring, mbps=hw.link_mbps)
         self.eth0 = EthernetPort(self, mac)
         self.uart = Uart(clock, core, irq=IRQ_UART, baud=hw.uart_baud, fifo=hw.uart_fifo)
+        self.uart.on_reset = self._reset_by_dtr
         self.console = ConsolePort(self)
         self.eth0.host = self.bench.host_end("nl0" if self.number == 0 else f"nl0.{self.name}")
         self.eth0.host.plug(mac)
@@ -264,6 +278,10 @@ class Board:
         self.eth0.mac_model.reset()
         self.uart.reset()
         self._bring_up()
+
+    def _reset_by_dtr(self) -> None:
+        """The console's DTR is wired to the reset button: its rise starts the board anew, between two instants."""
+        self.bench.clock.later(lambda: None if self.kernel.gone else self._restart())
 
     def _reset_from_inside(self) -> None:
         self.bench.clock.later(self._restart)

@@ -22,8 +22,10 @@ class Uart:
     """``board``: the core's board; ``irq``: its line there; ``baud``: bits per second, 0 for infinitely fast; ``fifo``:
     characters that each FIFO holds.
 
-    ``listeners`` are called with what the board sends, ``on_drained`` when everything sent to it has arrived, both from
-    inside events: they must not wait. ``overruns`` counts characters that found the FIFO full.
+    ``listeners`` are called with what the board sends, ``on_drained`` when nothing is on its way to it any more,
+    ``on_modem`` when the board's own lines change, all from inside events: they must not wait. ``on_reset`` is what the
+    other end's DTR is wired to. ``claimed_by``: the port that has asked to be alone on the line. ``overruns`` counts
+    characters that found the FIFO full.
     """
 
     def __init__(
@@ -39,6 +41,9 @@ class Uart:
         self.log = ConsoleLog()
         self.listeners: list[Callable[[bytes], None]] = []
         self.on_drained: list[Callable[[], None]] = []
+        self.on_modem: list[Callable[[], None]] = []
+        self.on_reset: Callable[[], None] | None = None
+        self.claimed_by: object | None = None
         self.overruns = 0
         self._handshake = True
         self._trigger = max(1, fifo // 2)
@@ -80,7 +85,7 @@ class Uart:
             self._mask = value
         elif reg == UartReg.MCR:
             self._receive_due()
-            self._mcr = value
+            self._own_lines(value)
         self._receive_next()
 
     def take(self, n: int) -> tuple[bytes, bytes]:
@@ -107,7 +112,8 @@ class Uart:
     def reset(self) -> None:
         """The chip as after power-on: FIFOs empty, nothing enabled. Who is at the other end stays there."""
         self._send_due()
-        self._mask = self._mcr = 0
+        self._mask = 0
+        self._own_lines(0)
         self._tx.clear()
         self._rx.clear()
         self._rx_errors.clear()
@@ -124,6 +130,8 @@ class Uart:
         self.board = None
         for event in (self._tx_event, self._rx_event):
             event.free()
+        for call in tuple(self.on_drained):
+            call()
 
     @property
     def _dead(self) -> bool:
@@ -145,6 +153,7 @@ class Uart:
     def purge(self) -> None:
         """Takes back what has not arrived yet."""
         self._receive_due()
+        self._drained = self._drained or (bool(self._line) and bool(self.on_drained))
         self._line.clear()
         self._line_errors.clear()
         self._receive_next()
@@ -153,6 +162,11 @@ class Uart:
     def out_waiting(self) -> int:
         """Characters sent to the board that are still on their way."""
         self._receive_due()
+        return len(self._line)
+
+    @property
+    def queued(self) -> int:
+        """The same as of when the model last looked; for threads that must not make it look."""
         return len(self._line)
 
     @property
@@ -185,13 +199,22 @@ class Uart:
 
     @property
     def dtr(self) -> bool:
-        """The other end's DTR, which the board sees as DSR."""
+        """The other end's DTR, which the board sees as DSR. Its rise resets the board, see :meth:`plug_in`."""
         return self._dtr
 
     @dtr.setter
     def dtr(self, on: bool) -> None:
+        rises = on and not self._dtr
         self._modem_changed |= on != self._dtr
         self._dtr = on
+        self._update()
+        if rises and self.on_reset is not None and not self._dead:
+            self.on_reset()
+
+    def plug_in(self, *, dtr: bool = True, rts: bool = True) -> None:
+        """Somebody takes the other end, with his lines as they are: that DTR is up now does not reset the board."""
+        self._modem_changed |= (dtr, rts) != (self._dtr, self._rts)
+        self._dtr, self._rts = dtr, rts
         self._update()
 
     @property
@@ -204,6 +227,12 @@ class Uart:
     def dsr(self) -> bool:
         """The board's DTR: a driver has opened the UART."""
         return bool(self._mcr & UartMcr.DTR)
+
+    def _own_lines(self, mcr: int) -> None:
+        changed, self._mcr = mcr != self._mcr, mcr
+        if changed:
+            for call in tuple(self.on_modem):
+                call()
 
     # Sending
 

@@ -1,92 +1,49 @@
-"""The serial console as a pyserial object, in this process.
+"""The serial console as a pyserial object, in this process, for the thread that runs the bench.
 
 It has every method of a ``serial.Serial``, but its timeouts are virtual seconds: a read makes the board run until what
 it waits for is there, its time is over, or, in lockstep, nothing can ever happen any more. Nothing here reads the
-host's clock. The baud rate can be set and means nothing: the line has the board's own.
+host's clock.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from serial.serialutil import PortNotOpenError, SerialBase, SerialException, SerialTimeoutException
+from serial.serialutil import SerialException, SerialTimeoutException
 
 from board.uart import Uart
 from kernel.clock import NS
+from lab.serialport import OUT_LIMIT, Outlet, UartPort
 
 if TYPE_CHECKING:
     from board.board import Board
 
-OUT_LIMIT = 4096  # bytes on their way to the board after which write() waits, as a host's tty has it
-IN_LIMIT = 1 << 20  # bytes that wait to be read after which more are lost
 POLL_NS = 1_000_000  # what a poll that finds nothing lets pass, so that a loop of polls gets somewhere
 
+T = TypeVar("T")
 
-class ConsolePort(SerialBase):
-    """One end of the line, the board's UART being the other.
 
-    ``rtscts`` (default True): the sender minds the board's RTS; without it what the board has no room for is lost, as
-    on a line with three wires. ``timeout`` and ``write_timeout``: virtual seconds; None: until nothing can happen any
-    more (live: for ever). ``lost``: bytes that nobody read in time.
+class ConsolePort(UartPort):
+    """A port whose waits make the bench run. See :class:`lab.serialport.UartPort`.
+
+    ``timeout`` and ``write_timeout``: virtual seconds; None: until nothing can happen any more (live: for ever).
     """
 
-    def __init__(self, uart: Uart, name: str = "console", *, rtscts: bool = True, **settings: Any) -> None:
-        self._uart = uart
-        self._clock = uart.clock
-        self._in = bytearray()
+    def __init__(self, uart: Uart | Outlet, name: str | None = "console", *args: Any, **settings: Any) -> None:
         self._waiting = False
-        self._cancelled = False
         self._polled = 0  # what in_waiting said last
-        self.lost = 0
-        settings.setdefault("baudrate", uart.baud)
-        super().__init__(None, rtscts=rtscts, **settings)
-        self.port = name
-        self.open()
+        super().__init__(uart, name, *args, **settings)
 
-    # Opening and closing
+    def _do(self, call: Callable[[], T]) -> T:
+        self._clock.require_thread()
+        return call()
 
-    def open(self) -> None:
-        """Attaches it to the line. Raises SerialException if it is open, or if the bench is gone."""
-        if self.is_open:
-            raise SerialException(f"{self.port} is open already")
-        if self._clock.closed:
-            raise SerialException(f"{self.port}: its bench is closed; boards that are gone have no console")
-        self._in.clear()
-        self._uart.listeners.append(self._on_output)
-        self._uart.on_drained.append(self._wake)
-        self.is_open = True
-        self._reconfigure_port()
-        self._update_dtr_state()
-        self._update_rts_state()
-
-    def close(self) -> None:
-        """Lets go of the line: DTR and RTS go off. Idempotent."""
-        if not self.is_open:
-            return
-        self.is_open = False
-        self._uart.listeners.remove(self._on_output)
-        self._uart.on_drained.remove(self._wake)
-        if not self._clock.closed:
-            self._uart.dtr = self._uart.rts = False
-
-    def _reconfigure_port(self) -> None:
-        self._uart.handshake = bool(self.rtscts)
-
-    def _check_open(self) -> None:
-        if not self.is_open:
-            raise PortNotOpenError
-
-    # Waiting
-
-    def _on_output(self, data: bytes) -> None:
-        room = IN_LIMIT - len(self._in)
-        self._in += data[:room]
-        self.lost += max(0, len(data) - room)
-        self._wake()
-
-    def _wake(self) -> None:
+    def _changed(self) -> None:
         if self._waiting:
             self._clock.wake()
+
+    # Waiting
 
     def _deadline(self, seconds: float | None) -> int | None:
         return None if seconds is None else self._clock.now_ns + round(seconds * NS)
@@ -111,10 +68,8 @@ class ConsolePort(SerialBase):
         return True
 
     def _take(self, n: int) -> bytes:
-        data = bytes(self._in[:n])
-        del self._in[:n]
         self._polled = 0
-        return data
+        return super()._take(n)
 
     # Reading
 
@@ -158,8 +113,9 @@ class ConsolePort(SerialBase):
 
     def cancel_read(self) -> None:
         """Ends a read that waits, or the next one that would: it returns what it has."""
-        self._cancelled = True
-        self._clock.wake()
+        if self.is_open:
+            self._cancelled = True
+            self._clock.wake()
 
     def reset_input_buffer(self) -> None:
         """Throws away what has come and was not read."""
@@ -176,9 +132,7 @@ class ConsolePort(SerialBase):
         no more and nothing can happen that changes it.
         """
         self._check_open()
-        if isinstance(b, (str, int)):
-            raise TypeError(f"{self.port}: a serial port takes bytes, not {type(b).__name__}: encode it")
-        data = bytes(b)
+        data = self._bytes(b)
         until = self._deadline(self.write_timeout)
         done = 0
         while done < len(data):
@@ -211,58 +165,12 @@ class ConsolePort(SerialBase):
         while self._uart.out_waiting and self._wait(None):
             pass
 
-    @property
-    def out_waiting(self) -> int:
-        """Bytes written that have not arrived yet."""
-        self._check_open()
-        return self._uart.out_waiting
-
-    def reset_output_buffer(self) -> None:
-        """Takes back what was written and has not arrived yet."""
-        self._check_open()
-        self._uart.purge()
-
-    # Lines
-
     def send_break(self, duration: float = 0.25) -> None:
         """A break of so many virtual seconds."""
         self._check_open()
         self.break_condition = True
         self._clock.run(self._clock.now_ns + round(duration * NS))
         self.break_condition = False
-
-    def _update_break_state(self) -> None:
-        if self.break_condition:
-            self._uart.send_break()
-
-    def _update_rts_state(self) -> None:
-        self._uart.rts = bool(self.rts)
-
-    def _update_dtr_state(self) -> None:
-        self._uart.dtr = bool(self.dtr)
-
-    @property
-    def cts(self) -> bool:
-        """The board's RTS: it has room."""
-        self._check_open()
-        return self._uart.cts
-
-    @property
-    def dsr(self) -> bool:
-        """The board's DTR: its driver is up."""
-        self._check_open()
-        return self._uart.dsr
-
-    @property
-    def ri(self) -> bool:
-        """Nobody calls."""
-        self._check_open()
-        return False
-
-    @property
-    def cd(self) -> bool:
-        """The same as DSR: there is no modem in between."""
-        return self.dsr
 
 
 def open_console(board: Board, **settings: Any) -> ConsolePort:

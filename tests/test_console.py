@@ -10,7 +10,8 @@ from consoled import CHAR, MS, Consoled
 from serial.serialutil import PortNotOpenError, SerialBase, SerialException, SerialTimeoutException
 
 from kernel.errors import BenchError, Panic
-from lab.console import IN_LIMIT, ConsolePort
+from lab.console import ConsolePort
+from lab.serialport import IN_LIMIT
 
 
 def port_on(b: Consoled, **settings: Any) -> ConsolePort:
