@@ -116,6 +116,55 @@ class LiveInput:
                 self._file.at(self._clock.now_ns)
 
 
+class LiveSet:
+    """Descriptors that come and go, behind one of the bench's, of which there are few: a server's clients.
+
+    They stay their owners'. The calls must not wait.
+    """
+
+    def __init__(self, clock: Clock, name: str) -> None:
+        self._watched: dict[int, tuple[int, Callable[[int], None]]] = {}
+        self._epoll = select.epoll()
+        try:
+            self._input = LiveInput(clock, self._epoll.fileno(), self._look, name=name)
+        except BenchError:
+            self._epoll.close()
+            raise
+
+    def watch(self, fd: int, call: Callable[[int], None], events: int = select.EPOLLIN) -> None:
+        """Calls ``call(events)`` when one of epoll's ``events``, or a hang-up, has come on ``fd``; 0: not even that.
+
+        Done again with the same descriptor it changes what is waited for.
+        """
+        before, _ = self._watched.get(fd, (0, call))
+        self._watched[fd] = (events, call)
+        if events == before:
+            return
+        if not before:
+            self._epoll.register(fd, events)
+        elif not events:
+            self._epoll.unregister(fd)
+        else:
+            self._epoll.modify(fd, events)
+
+    def drop(self, fd: int) -> None:
+        """Forgets it. Has to be called before it is closed."""
+        events, _ = self._watched.pop(fd)
+        if events:
+            self._epoll.unregister(fd)
+
+    def close(self) -> None:
+        """Listens to nothing any more. Idempotent."""
+        self._input.close()
+        self._epoll.close()
+
+    def _look(self) -> None:
+        for fd, events in self._epoll.poll(0):
+            wanted, call = self._watched.get(fd, (0, None))  # an earlier call may have had it dropped
+            if wanted and call is not None:
+                call(events)
+
+
 class Feeder:
     """Hands what a descriptor brings to a UART, as fast as the board takes it.
 

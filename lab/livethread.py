@@ -21,8 +21,9 @@ LOOK = 0.001  # host seconds between two looks whether somebody listens
 class LiveThread:
     """Makes a board with ``make`` on a new thread and lets its time pass there until :meth:`stop`.
 
-    It is switched on as soon as somebody listens to its console, so that nobody has to miss what it says first. A crash of the board ends nothing, it can be reset; any other fault of the bench does. ``board`` belongs to that
-    thread: others reach it through ``board.bench.clock.post()``. Raises what ``make`` raises.
+    It is switched on as soon as somebody listens to its console, so that nobody has to miss what it says first. A crash
+    of the board ends nothing, it can be reset; any other fault of the bench does. ``board`` belongs to that thread:
+    others reach it through ``board.bench.clock.post()``. Raises what ``make`` raises.
     """
 
     def __init__(self, make: Callable[[], Board]) -> None:

@@ -2,7 +2,7 @@
 
 Its slave is raw before anybody learns its name, so nothing is echoed back to the board, and one descriptor of it stays
 open here, so that clients come and go without the master seeing a hang-up. What the board prints is paced at the baud
-rate: a client that throws away what came while it was still getting ready must see the answer to what it then sends.
+rate, see `lab/paced.py`.
 """
 
 from __future__ import annotations
@@ -16,17 +16,14 @@ import time
 import tty
 from typing import TYPE_CHECKING
 
-from board.uart import BITS_PER_CHAR, Uart
-from kernel.clock import NS, Event
+from board.uart import Uart
 from kernel.errors import BenchError
 from lab.livefd import Feeder, require_live
+from lab.paced import PacedOutput
 
 if TYPE_CHECKING:
     from board.board import Board
 
-FASTEST = 115200  # of a UART that is faster, or infinitely fast: what terminal programs expect of a serial port
-CHUNK = 16  # characters that come at once
-OUT_LIMIT = 1 << 16  # bytes kept for a client that does not read; beyond that the oldest are lost
 LINGER_MS = 50  # host milliseconds
 
 
@@ -35,18 +32,14 @@ class ConsolePty:
 
     ``link`` given as an argument must not exist, unless it is the dangling leftover of an earlier run; by default one
     is made in a new directory. ``baud``: bits per second of what the board prints, the UART's own by default, at most
-    115200. ``lost``: bytes that no client read in time. Raises BenchError on a lockstep bench or if there is no
+    115200. ``output.lost``: bytes that no client read in time. Raises BenchError on a lockstep bench or if there is no
     pseudo-terminal or link to be had.
     """
 
     def __init__(self, uart: Uart, *, link: str | None = None, baud: int | None = None, name: str = "console") -> None:
         require_live(uart.clock, "a pseudo-terminal")
         self._uart = uart
-        self._char_ns = BITS_PER_CHAR * NS // (baud or min(uart.baud or FASTEST, FASTEST))
-        self._out = bytearray()
-        self._busy = False
         self._directory: str | None = None
-        self.lost = 0
         self.closed = False
         try:
             self._master, self._slave = os.openpty()
@@ -64,9 +57,8 @@ class ConsolePty:
         except BenchError:
             self._release()
             raise
-        self._event = Event(uart.clock, self._due)
-        uart.listeners.append(self._on_output)
-        uart.dtr = uart.rts = True
+        self.output = PacedOutput(uart, self._write, baud=baud)
+        uart.plug_in()
 
     def close(self) -> None:
         """Takes the terminal and its link away. Idempotent."""
@@ -74,16 +66,14 @@ class ConsolePty:
             return
         self.closed = True
         self._feeder.close()
-        self._uart.listeners.remove(self._on_output)
-        if not self._uart.clock.closed:
-            self._event.cancel()
+        self.output.close()
         self._last_words()
         self._release()
 
     def _last_words(self) -> None:
         """Hands over what is left, and gives a client a moment to read it: the hang-up throws the rest away."""
         with contextlib.suppress(OSError):
-            os.write(self._master, self._out)
+            os.write(self._master, self.output.rest())
         for _ in range(LINGER_MS):
             if not fcntl.ioctl(self._slave, termios.FIONREAD, bytes(4)).strip(b"\0"):
                 break
@@ -112,31 +102,16 @@ class ConsolePty:
 
     # Output
 
-    def _on_output(self, data: bytes) -> None:
-        self._out += data
-        if len(self._out) > OUT_LIMIT:
-            self.lost += len(self._out) - OUT_LIMIT
-            del self._out[:-OUT_LIMIT]
-        if not self._busy:
-            self._next()
-
-    def _next(self) -> None:
-        self._busy = bool(self._out)
-        if self._out:
-            self._event.at(self._uart.clock.now_ns + min(CHUNK, len(self._out)) * self._char_ns)
-
-    def _due(self) -> None:
+    def _write(self, data: bytes) -> int:
         try:
-            n = os.write(self._master, self._out[:CHUNK])
+            return os.write(self._master, data)
         except BlockingIOError:
             self._feeder.input.want_room(True)
-            return
-        del self._out[:n]
-        self._next()
+            return 0
 
     def _writable(self) -> None:
         self._feeder.input.want_room(False)
-        self._due()
+        self.output.resume()
 
 
 def open_pty(board: Board, *, link: str | None = None, baud: int | None = None) -> str:

@@ -63,7 +63,7 @@ class StdioConsole:
             name="standard input",
         )
         uart.listeners.append(self._on_output)
-        uart.dtr = uart.rts = True
+        uart.plug_in()
 
     def close(self) -> None:
         """Lets go of the line and puts the terminal back as it was. Idempotent."""

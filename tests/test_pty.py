@@ -20,7 +20,8 @@ from consoled import MS, Consoled, live, until
 from board import Board
 from kernel.errors import BenchError
 from lab.livefd import LiveInput
-from lab.pty import OUT_LIMIT, ConsolePty
+from lab.paced import OUT_LIMIT
+from lab.pty import ConsolePty
 from lab.stdio import StdioConsole
 
 PATIENCE = 30.0  # host seconds until a client gives up; only a failing test waits for it
@@ -90,7 +91,7 @@ def test_client_that_flushes_its_input_after_sending_still_gets_the_answer() -> 
         os.write(client, b"question\r")
         until(b, lambda: bool(b.heard))  # the board has answered; the first character is still on its way
         termios.tcflush(client, termios.TCIFLUSH)
-        until(b, lambda: not console._busy)
+        until(b, lambda: not console.output.waiting)
         assert os.read(client, 100) == b"question\r\n"
         os.close(client)
         console.close()
@@ -126,7 +127,7 @@ def test_hundred_kilobytes_without_a_newline_come_back_whole() -> None:
     with live() as b:
         console = ConsolePty(b.uart, baud=10_000_000)
         assert serve(b, client) == sent
-        assert console.lost == 0
+        assert console.output.lost == 0
         console.close()
 
 
@@ -141,8 +142,8 @@ def test_client_that_never_reads_costs_a_bounded_amount_of_memory() -> None:
 
         b.task(chatter)
         b.clock.run(b.clock.now_ns + 400 * MS)
-        assert len(console._out) <= OUT_LIMIT
-        assert console.lost > 0
+        assert console.output.waiting <= OUT_LIMIT
+        assert console.output.lost > 0
         os.close(client)
         assert serve(b, lambda: talk(console.link, b"after")).endswith(b"after\r\n")
         console.close()
