@@ -1,4 +1,4 @@
-"""The command ``nutloop``: demo, run, boards.
+"""The command ``nutloop``: demo, run, console, boards.
 
 Exit codes: 0 it ran and ended as asked; 1 the board crashed or the demo failed; 2 the command line makes no sense; 3
 the board cannot start (configuration refused, TAP or file not to be had, C core not built).
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from board.board import Board
     from lab.stdio import StdioConsole
     from lab.tap import Tap
+    from lab.watch import RunWatch
 
 OK, FAILED, USAGE, NO_START = 0, 1, 2, 3
 EXIT_CODES = "exit codes: 0 ended as asked, 1 the run failed, 2 usage, 3 the board cannot start"
@@ -29,7 +30,13 @@ class NoStart(Exception):
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code. argparse itself exits with 0 after --help, with 2 for a wrong usage."""
     _open_standard_streams()
-    arguments = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    cut = words.index("--") if "--" in words else len(words)
+    parser = _parser()
+    arguments = parser.parse_args(words[:cut])
+    arguments.others = words[cut + 1 :]
+    if arguments.others and arguments.verb is not _console:
+        parser.error("-- leads to miniterm's options: nutloop console ... -- ...")
     try:
         code: int = arguments.verb(arguments)
     except NoStart as error:
@@ -58,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show versions and exit")
-    verbs = parser.add_subparsers(required=True, metavar="demo | run | boards")
+    verbs = parser.add_subparsers(required=True, metavar="demo | run | console | boards")
     demo = _verb(verbs, "demo", _demo, "show what it does, in two seconds", ["nutloop demo", "nutloop demo --seed 7"])
     demo.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the run (default: %(default)s)")
     run = _verb(
@@ -72,6 +79,21 @@ def _parser() -> argparse.ArgumentParser:
         ],
     )
     _run_options(run)
+    console = _verb(
+        verbs,
+        "console",
+        _console,
+        "open a console in this terminal, with pyserial's miniterm; leave with Ctrl-]",
+        ["nutloop console stm32f7", "nutloop console rfc2217://127.0.0.1:2217 -- --raw --eol LF"],
+    )
+    console.add_argument(
+        "where",
+        nargs="?",
+        default="sim",
+        metavar="BOARD | DEVICE | URL",
+        help="a new board of that profile (default: sim), the path of a pseudo-terminal, or a URL of pyserial's, among "
+        "them nutloop://new/PROFILE?KEY=VALUE; what follows -- is for miniterm, see `-- --help`",
+    )
     _verb(verbs, "boards", _boards, "list the boards there are", ["nutloop boards", "nutloop boards | cut -d' ' -f1"])
     return parser
 
@@ -101,10 +123,11 @@ def _run_options(run: argparse.ArgumentParser) -> None:
     )
     run.add_argument(
         "--console",
-        choices=("stdio", "pty"),
-        default="stdio",
-        help="this terminal or pipe, with whose end the run ends (leave a terminal with Ctrl-] or Ctrl-A x), or a "
-        "pseudo-terminal whose name is printed",
+        type=_attachment,
+        default=("stdio", 0),
+        metavar="stdio | pty | rfc2217[:PORT]",
+        help="this terminal or pipe, with whose end the run ends (leave a terminal with Ctrl-] or Ctrl-A x), a "
+        "pseudo-terminal, or a TCP port of this host for RFC 2217 clients, whose name is printed",
     )
     run.add_argument("--tap", metavar="NAME", help="connect eth0, 10.0.1.2/24, to this TAP interface of the host")
     run.add_argument("--capture", metavar="FILE", help="write eth0's frames to a pcapng file")
@@ -116,6 +139,15 @@ def _setting(text: str) -> tuple[str, str]:
     if not key or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
     return key, value
+
+
+def _attachment(text: str) -> tuple[str, int]:
+    kind, colon, port = text.partition(":")
+    if kind not in ("stdio", "pty", "rfc2217") or (colon and (kind != "rfc2217" or not port.isdecimal())):
+        raise argparse.ArgumentTypeError(f"{text!r} is not stdio, pty or rfc2217[:PORT]")
+    if int(port or "0") > 65535:
+        raise argparse.ArgumentTypeError(f"{port} is no TCP port")
+    return kind, int(port or "0")
 
 
 class _Version(argparse.Action):
@@ -189,13 +221,14 @@ def _run(arguments: argparse.Namespace) -> int:
     with watch.stopped_by(signal.SIGTERM):
         try:
             watch.console = _attach(board, arguments)
-            board.run_until(lambda: board.kernel.closed or watch.over)
+            _serve(board, watch, resettable=arguments.console[0] == "rfc2217")
         except KeyboardInterrupt:
             pass  # the way to end it without a terminal
         except BenchError as error:
             watch.failure = str(error)
         finally:
             reports = board.reports
+            watch.failure = watch.failure or str(board.kernel.panic or "")
             board.close()  # gives the terminal back before anything is printed
     for report in reports:
         _say(f"report: {report}")
@@ -203,6 +236,31 @@ def _run(arguments: argparse.Namespace) -> int:
         _say(f"the run failed: {watch.failure}")
         return FAILED
     return OK
+
+
+def _serve(board: Board, watch: RunWatch, *, resettable: bool) -> None:
+    """Lets the board run until the run is over. A crash is the end of it unless a client can reset the board."""
+    from kernel.errors import Panic
+
+    while not (board.kernel.closed or watch.over):
+        try:
+            board.run_until(lambda: board.kernel.closed or watch.over)
+        except Panic as error:
+            if not resettable:
+                raise
+            _say(f"{error}; the console's DTR resets it")
+
+
+def _console(arguments: argparse.Namespace) -> int:
+    _load()
+    from kernel.errors import BenchError
+    from lab.terminal import run_miniterm
+
+    try:
+        status = run_miniterm(arguments.where, arguments.others)
+    except BenchError as error:
+        raise NoStart(str(error)) from error
+    return NO_START if status == 1 else status
 
 
 def _say(text: str) -> None:
@@ -259,8 +317,15 @@ def _describe(board: Board, tap: Tap) -> None:
 
 def _attach(board: Board, arguments: argparse.Namespace) -> StdioConsole | None:
     """Attaches the console; returns it if it is the one on standard input."""
-    if arguments.console == "pty":
-        print(f"console on {board.console.pty()}; end with Ctrl-C", flush=True)
+    from kernel.errors import BenchError
+
+    kind, port = arguments.console
+    if kind != "stdio":
+        try:
+            name = board.console.pty() if kind == "pty" else board.console.rfc2217(port=port)
+        except BenchError as error:
+            raise NoStart(str(error)) from error
+        print(f"console on {name}; end with Ctrl-C", flush=True)
         return None
     if os.isatty(0):
         print(f"{board.config.profile}, live; leave with Ctrl-] or Ctrl-A x", file=sys.stderr)

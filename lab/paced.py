@@ -20,8 +20,8 @@ OUT_LIMIT = 1 << 16  # bytes kept for a reader that does not read; beyond that t
 class PacedOutput:
     """Listens to a UART and hands what it sends to ``write``, a few characters at a time.
 
-    ``write`` says how many it took; if none, :meth:`resume` has to be called once there is room again. ``baud``: bits per
-    second, the UART's own by default, at most 115200. ``lost``: bytes that were not read in time.
+    ``write`` says how many it took; if none, :meth:`resume` has to be called once there is room again. ``baud``: bits
+    per second, the UART's own by default, at most 115200. ``lost``: bytes that were not read in time.
     """
 
     def __init__(self, uart: Uart, write: Callable[[bytes], int], *, baud: int | None = None) -> None:

@@ -1,0 +1,62 @@
+"""The command ``nutloop console``: pyserial's own terminal, miniterm, on any console that pyserial can open."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from urllib.parse import quote, urlsplit
+
+from serial.tools import miniterm
+
+from kernel.errors import BenchError
+from lab.serialurl import NEW, register
+
+BAUD = 115200
+OPTIONS = ("--raw", "--eol", "CR")  # as a terminal on a serial line: nothing is translated, Enter is CR
+
+
+def port_name(where: str) -> str:
+    """What to open for ``where``: a URL of pyserial's, the path of a device, or a profile, of which a board is made.
+
+    A new board runs by itself, since miniterm has threads. Raises BenchError for a board of another process.
+    """
+    if "://" not in where:
+        return where if os.sep in where else f"nutloop://{NEW}/{quote(where)}?live=1"
+    parts = urlsplit(where)
+    if parts.scheme.lower() != "nutloop":
+        return where
+    if parts.netloc != NEW:
+        raise BenchError(
+            f"{where}: a board of another process has to offer its console, `nutloop run --console pty` or "
+            "`--console rfc2217`; nutloop://new/PROFILE makes one"
+        )
+    return parts._replace(query=f"{parts.query}&live=1".lstrip("&")).geturl()
+
+
+def run_miniterm(where: str, options: Sequence[str]) -> int:
+    """Runs miniterm until the user leaves it, with Ctrl-]; returns its exit status: 1 if it could not open the port.
+
+    ``options``: miniterm's, instead of ours. Raises BenchError, also for a fault of the board's bench.
+    """
+    name = port_name(where)
+    if not os.isatty(0):
+        raise BenchError("miniterm needs a terminal; `nutloop run` takes a pipe")
+    register()
+    with _arguments("nutloop console", *(options or OPTIONS)):
+        try:
+            miniterm.main(default_port=name, default_baudrate=BAUD)
+        except SystemExit as end:
+            return end.code if isinstance(end.code, int) else 0
+    return 0
+
+
+@contextmanager
+def _arguments(*argv: str) -> Iterator[None]:
+    """miniterm knows no other place to look for its options."""
+    before, sys.argv = sys.argv, list(argv)
+    try:
+        yield
+    finally:
+        sys.argv = before
