@@ -1,7 +1,7 @@
 """The COM port control option of telnet (RFC 2217): a client's commands to a serial line, done on a board's UART.
 
-Baud rate, data size, parity and stop bits are acknowledged as they are asked for, since clients refuse to work with a
-server that sets anything else, and change nothing: the line has the board's own.
+Baud rate, data size, parity, stop bits and flow control are acknowledged as they are asked for, since clients refuse to
+work with a server that sets anything else, and change nothing: the line has the board's own rate, 8N1, and RTS and CTS.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Control(IntEnum):
 
     REQ_FLOW = 0
     NO_FLOW = 1
+    SOFTWARE_FLOW = 2
     HARDWARE_FLOW = 3
     REQ_BREAK = 4
     BREAK_ON = 5
@@ -52,6 +53,7 @@ class Control(IntEnum):
     RTS_OFF = 12
     REQ_FLOW_IN = 13
     NO_FLOW_IN = 14
+    SOFTWARE_FLOW_IN = 15
     HARDWARE_FLOW_IN = 16
 
 
@@ -95,6 +97,7 @@ class ComPort:
         self._on_suspended = on_suspended
         self._baud = uart.baud or FASTEST
         self._settings = {Command.SET_DATASIZE: 8, Command.SET_PARITY: 1, Command.SET_STOPSIZE: 1}
+        self._flow, self._flow_in = Control.HARDWARE_FLOW, Control.HARDWARE_FLOW_IN
         self._break = False
         self._told: int | None = None  # the modem state that he knows; None: he has not agreed to hear of it
         self._mask = 0xFF
@@ -152,8 +155,10 @@ class ComPort:
     def _control(self, value: int) -> int:
         """Does it; returns what is so afterwards."""
         uart = self._uart
-        if value in (Control.NO_FLOW, Control.HARDWARE_FLOW):
-            uart.handshake = value == Control.HARDWARE_FLOW
+        if Control.NO_FLOW <= value <= Control.HARDWARE_FLOW:
+            self._flow = Control(value)
+        elif Control.NO_FLOW_IN <= value <= Control.HARDWARE_FLOW_IN:
+            self._flow_in = Control(value)
         elif value in (Control.BREAK_ON, Control.BREAK_OFF):
             self._break = value == Control.BREAK_ON
             if self._break:
@@ -169,8 +174,8 @@ class ComPort:
         if Control.REQ_RTS <= value <= Control.RTS_OFF:
             return Control.RTS_ON if uart.rts else Control.RTS_OFF
         if Control.REQ_FLOW_IN <= value <= Control.HARDWARE_FLOW_IN:
-            return Control.HARDWARE_FLOW_IN if uart.handshake else Control.NO_FLOW_IN
-        return Control.HARDWARE_FLOW if uart.handshake else Control.NO_FLOW
+            return self._flow_in
+        return self._flow
 
     def _tell_modem_state(self, *, forced: bool = False) -> None:
         uart = self._uart

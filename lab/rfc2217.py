@@ -134,7 +134,6 @@ class Client:
         self._connection.close()
         self._uart.on_drained.remove(self._watch)
         self._uart.on_modem.remove(self._comport.modem_changed)
-        self._uart.handshake = True
         self._uart.dtr = self._uart.rts = False
         self._server.output.resume()
 

@@ -156,10 +156,14 @@ class ThreadPort(UartPort):
     def write(self, b: Any, /) -> int:
         """Sends bytes; returns their number. Waits while 4096 are on their way to the board.
 
-        Raises SerialTimeoutException after ``write_timeout``, and PortNotOpenError.
+        On the bench's own thread it does not wait: ReaderThread reads elsewhere, but lets its user write. Raises
+        SerialTimeoutException after ``write_timeout``, and PortNotOpenError.
         """
-        self._elsewhere()
+        self._check_open()
         data = self._bytes(b)
+        if threading.get_ident() == self._clock.thread:
+            self._uart.send(data)
+            return len(data)
         give_up = None if self.write_timeout is None else time.monotonic() + self.write_timeout
         done = 0
         while done < len(data):

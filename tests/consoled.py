@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from kernel.kernel import Kernel
 from kernel.task import Task
 
 US, MS, S = 1_000, 1_000_000, 1_000_000_000
+PATIENCE = 30.0  # host seconds until a client gives up; only a failing test waits for it
 CHAR = 100 * US  # at 100 kbaud
 
 
@@ -79,3 +81,24 @@ def until(b: Consoled, condition: Callable[[], bool]) -> None:
             return
         b.clock.run(b.clock.now_ns + 5 * MS)
     raise AssertionError("it never came true")
+
+
+def serve(b: Any, client: Callable[[], Any]) -> Any:
+    """Runs ``client`` on another thread while the bench runs here; returns what it returned, raises what it raised."""
+    results: list[Any] = []
+    errors: list[BaseException] = []
+
+    def main() -> None:
+        try:
+            results.append(client())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=main)
+    thread.start()
+    while thread.is_alive():
+        b.clock.run(b.clock.now_ns + 5 * MS)
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]

@@ -9,13 +9,12 @@ import os
 import stat
 import termios
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import serial
-from consoled import MS, Consoled, live, until
+from consoled import MS, PATIENCE, Consoled, live, serve, until
 
 from board import Board
 from kernel.errors import BenchError
@@ -23,29 +22,6 @@ from lab.livefd import LiveInput
 from lab.paced import OUT_LIMIT
 from lab.pty import ConsolePty
 from lab.stdio import StdioConsole
-
-PATIENCE = 30.0  # host seconds until a client gives up; only a failing test waits for it
-
-
-def serve(b: Any, client: Callable[[], Any]) -> Any:
-    """Runs ``client`` on another thread while the bench runs here; returns what it returned, raises what it raised."""
-    results: list[Any] = []
-    errors: list[BaseException] = []
-
-    def main() -> None:
-        try:
-            results.append(client())
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=main)
-    thread.start()
-    while thread.is_alive():
-        b.clock.run(b.clock.now_ns + 5 * MS)
-    thread.join()
-    if errors:
-        raise errors[0]
-    return results[0]
 
 
 def open_port(path: str, **settings: Any) -> serial.Serial:
