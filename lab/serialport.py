@@ -98,6 +98,7 @@ class UartPort(SerialBase):
             self._detach()
         else:
             self._tell(self._detach)
+        self._in.clear()
         self._changed()
         self._plug.close()
 

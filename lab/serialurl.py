@@ -77,10 +77,6 @@ def port_maker(url: str) -> PortMaker:
     return _existing(url, parts.netloc)
 
 
-def _maker(port: type[UartPort], outlet: Outlet | Uart) -> PortMaker:
-    return lambda _none, *settings, **named: port(outlet, None, *settings, **named)
-
-
 # A board that is there
 
 
@@ -93,11 +89,16 @@ def _existing(url: str, name: str) -> PortMaker:
             "nutloop://new/PROFILE makes a board"
         )
     clock = board.bench.clock
-    if threading.get_ident() == clock.thread:
-        return _maker(ConsolePort, board.uart)
-    if not clock.live:
+    elsewhere = threading.get_ident() != clock.thread
+    if elsewhere and not clock.live:
         raise SerialException(f"{url}: its bench runs in lockstep, on another thread and while that one waits for it")
-    return _maker(ThreadPort, board.uart)
+    return partial(_plugged, board, ThreadPort if elsewhere else ConsolePort)
+
+
+def _plugged(board: Board, kind: type[UartPort], _none: None, *settings: Any, **named: Any) -> UartPort:
+    port = kind(board.uart, None, *settings, **named)
+    board.bench.on_close.append(port.close)
+    return port
 
 
 # A board of one's own
@@ -115,6 +116,10 @@ def _new(url: str, profile: str, options: dict[str, str]) -> PortMaker:
     if live:
         return _maker(ThreadPort, partial(_by_itself, partial(make, live=True)))
     return _maker(ConsolePort, partial(_lockstep, make))
+
+
+def _maker(port: type[UartPort], outlet: Outlet) -> PortMaker:
+    return lambda _none, *settings, **named: port(outlet, None, *settings, **named)
 
 
 def _number(url: str, options: dict[str, str], key: str) -> int:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +19,9 @@ import pytest
 import serial
 from scapy.utils import PcapNgReader
 
+from lab import cli
 from lab.cli import FAILED, NO_START, OK, USAGE, main
+from lab.terminal import port_name
 
 PATIENCE = 30.0  # host seconds; only a failing test waits so long
 
@@ -87,7 +93,7 @@ def test_boards_lists_the_profiles(capsys: pytest.CaptureFixture[str]) -> None:
     assert "4 CPUs" in text and "1024 IOBs of" in text
 
 
-@pytest.mark.parametrize("verb", ["demo", "run", "boards"])
+@pytest.mark.parametrize("verb", ["demo", "run", "console", "boards"])
 def test_help_has_two_examples_and_the_exit_codes(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code(verb, "--help") == OK
     examples = capsys.readouterr().out.partition("examples:\n")[2]
@@ -101,7 +107,21 @@ def test_version_names_what_it_works_with(capsys: pytest.CaptureFixture[str]) ->
     assert text.startswith("nutloop ") and "scapy 2" in text and "pyserial 3" in text
 
 
-@pytest.mark.parametrize("arguments", [(), ("fly",), ("run", "--set", "X"), ("run", "--console", "tty"), ("demo", "x")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("fly",),
+        ("run", "--set", "X"),
+        ("run", "--console", "tty"),
+        ("run", "--console", "pty:1"),
+        ("run", "--console", "rfc2217:x"),
+        ("run", "--console", "rfc2217:65536"),
+        ("run", "--", "--raw"),
+        ("console", "one", "two"),
+        ("demo", "x"),
+    ],
+)
 def test_a_wrong_usage_is_2(arguments: tuple[str, ...]) -> None:
     assert exit_code(*arguments) == USAGE
 
@@ -158,6 +178,94 @@ def test_run_on_a_pty_talks_to_pyserial_and_ends_with_ctrl_c(nutloop: Nutloop) -
         assert b"NuttX" in port.read_until(b"NuttX")
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE) == OK
+
+
+def test_run_serves_rfc2217_clients_and_resets_by_dtr(nutloop: Nutloop) -> None:
+    process = nutloop("run", "--console", "rfc2217")
+    line = line_of(process)
+    assert line.startswith("console on rfc2217://127.0.0.1:")
+    with serial.serial_for_url(line.split()[2].rstrip(";"), timeout=PATIENCE) as port:
+        port.write(b"\n")
+        assert port.read_until(b"nsh> ").endswith(b"nsh> ")
+        port.dtr = False
+        port.dtr = True
+        assert port.read_until(b"NuttShell").endswith(b"NuttShell")
+        port.read_until(b"nsh> ")
+        port.write(b"poweroff\n")
+        assert process.wait(PATIENCE) == OK
+
+
+def test_a_port_that_is_taken_is_3(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert exit_code("run", "--console", f"rfc2217:{server.getsockname()[1]}") == NO_START
+    assert "cannot be had: Address already in use" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("reset", [True, False])
+def test_a_crash_with_an_rfc2217_console_waits_for_dtr(
+    reset: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from board import Board
+
+    def handler(_irq: int, _arg: object) -> None:
+        raise RuntimeError("bad handler")
+
+    def client(board: Board, url: str) -> None:
+        with serial.serial_for_url(url, timeout=PATIENCE) as port:
+            port.write(b"x")
+            give_up = time.monotonic() + PATIENCE
+            while board.kernel.panic is None and time.monotonic() < give_up:
+                time.sleep(0.01)
+            if not reset:
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+            port.dtr = False
+            port.dtr = True
+            port.read_until(b"nsh> ")
+            port.write(b"poweroff\r")
+            port.read_until(b"poweroff")
+
+    clients: list[threading.Thread] = []
+    attach = cli._attach
+
+    def attach_and_break(board: Board, arguments: argparse.Namespace) -> Any:
+        console = attach(board, arguments)
+        board.kernel.irqs.attach(board.uart.irq, handler)
+        url = capsys.readouterr().out.split()[2].rstrip(";")
+        clients.append(threading.Thread(target=client, args=(board, url)))
+        clients[0].start()
+        return console
+
+    monkeypatch.setattr(cli, "_attach", attach_and_break)
+    assert exit_code("run", "--console", "rfc2217") == (OK if reset else FAILED)
+    clients[0].join()
+    error = capsys.readouterr().err
+    assert "the console's DTR resets it" in error and "bad handler" in error
+    assert ("the run failed" in error) == (not reset)
+
+
+@pytest.mark.parametrize(
+    ("where", "why"),
+    [("nutloop://board", "a board of another process has to offer its console"), ("sim", "miniterm needs a terminal")],
+)
+def test_console_says_what_it_cannot_do(nutloop: Nutloop, where: str, why: str) -> None:
+    process = nutloop("console", where)
+    _, error = process.communicate(timeout=PATIENCE)
+    assert process.returncode == NO_START and why in error.decode()
+
+
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [
+        ("sim", "nutloop://new/sim?live=1"),
+        ("/dev/pts/3", "/dev/pts/3"),
+        ("rfc2217://127.0.0.1:2217", "rfc2217://127.0.0.1:2217"),
+        ("nutloop://new/stm32f7?seed=3", "nutloop://new/stm32f7?seed=3&live=1"),
+        ("nutloop://new", "nutloop://new?live=1"),
+    ],
+)
+def test_console_knows_what_to_open(where: str, name: str) -> None:
+    assert port_name(where) == name
 
 
 def test_a_run_that_is_terminated_takes_its_terminals_link_away(nutloop: Nutloop) -> None:

@@ -92,6 +92,14 @@ def test_an_unknown_name_says_which_there_are() -> None:
             serial.serial_for_url("nutloop://known?seed=3")
 
 
+def test_closing_the_bench_closes_the_ports_that_urls_opened() -> None:
+    with Board("sim") as b:
+        port = serial.serial_for_url(b.console.url)
+    assert not port.is_open
+    with pytest.raises(PortNotOpenError):
+        port.read(1)
+
+
 def test_a_url_keeps_no_board_alive() -> None:
     b = Board("sim", name="mortal")
     _ = b.console.url
