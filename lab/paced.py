@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from board.uart import BITS_PER_CHAR, Uart
 from kernel.clock import NS, Event
-from kernel.core import lib
 
 FASTEST = 115200  # of a UART that is faster, or infinitely fast: what terminal programs expect of a serial port
 CHUNK = 16  # characters that come at once
@@ -55,10 +54,8 @@ class PacedOutput:
     def close(self) -> None:
         """Listens no more; what is left can still be taken with :meth:`rest`."""
         self._uart.listeners.remove(self._on_output)
-        clock = self._uart.clock
-        if not clock.closed:
-            clock.events.pop(self._event.number)
-            lib.pyevent_free(clock.bench, self._event.number)
+        if not self._uart.clock.closed:
+            self._event.free()
 
     def _on_output(self, data: bytes) -> None:
         self._out += data
