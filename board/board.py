@@ -281,7 +281,10 @@ class Board:
 
     def _reset_by_dtr(self) -> None:
         """The console's DTR is wired to the reset button: its rise starts the board anew, between two instants."""
-        self.bench.clock.later(lambda: None if self.kernel.gone else self._restart())
+        if self.bench.clock.running:
+            self.bench.clock.later(lambda: None if self.kernel.gone else self._restart())
+        else:
+            self._restart()
 
     def _reset_from_inside(self) -> None:
         self.bench.clock.later(self._restart)

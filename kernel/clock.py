@@ -207,7 +207,8 @@ class Clock:
             index = (ready & -ready).bit_length() - 1
             ready &= ready - 1
             try:
-                self.on_input[index]()
+                if index in self.on_input:  # an earlier one may have closed it
+                    self.on_input[index]()
             except BaseException as error:  # it must not hit the task on whose stack this runs
                 return self.give_up(error)
         return int(lib.bench_next(self.bench))

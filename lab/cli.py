@@ -124,8 +124,8 @@ def _run_options(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--console",
         type=_attachment,
-        default=("stdio", 0),
-        metavar="stdio | pty | rfc2217[:PORT]",
+        default=("stdio", {}),
+        metavar="stdio | pty[:LINK] | rfc2217[:PORT]",
         help="this terminal or pipe, with whose end the run ends (leave a terminal with Ctrl-] or Ctrl-A x), a "
         "pseudo-terminal, or a TCP port of this host for RFC 2217 clients, whose name is printed",
     )
@@ -141,13 +141,15 @@ def _setting(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _attachment(text: str) -> tuple[str, int]:
-    kind, colon, port = text.partition(":")
-    if kind not in ("stdio", "pty", "rfc2217") or (colon and (kind != "rfc2217" or not port.isdecimal())):
-        raise argparse.ArgumentTypeError(f"{text!r} is not stdio, pty or rfc2217[:PORT]")
-    if int(port or "0") > 65535:
-        raise argparse.ArgumentTypeError(f"{port} is no TCP port")
-    return kind, int(port or "0")
+def _attachment(text: str) -> tuple[str, dict[str, Any]]:
+    kind, _, more = text.partition(":")
+    if kind == "rfc2217" and more.isdecimal() and int(more) <= 65535:
+        return kind, {"port": int(more)}
+    if kind == "pty" and more:
+        return kind, {"link": more}
+    if text not in ("stdio", "pty", "rfc2217"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not stdio, pty[:LINK] or rfc2217[:PORT]")
+    return kind, {}
 
 
 class _Version(argparse.Action):
@@ -319,10 +321,10 @@ def _attach(board: Board, arguments: argparse.Namespace) -> StdioConsole | None:
     """Attaches the console; returns it if it is the one on standard input."""
     from kernel.errors import BenchError
 
-    kind, port = arguments.console
+    kind, options = arguments.console
     if kind != "stdio":
         try:
-            name = board.console.pty() if kind == "pty" else board.console.rfc2217(port=port)
+            name = board.console.pty(**options) if kind == "pty" else board.console.rfc2217(**options)
         except BenchError as error:
             raise NoStart(str(error)) from error
         print(f"console on {name}; end with Ctrl-C", flush=True)

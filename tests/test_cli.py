@@ -114,7 +114,8 @@ def test_version_names_what_it_works_with(capsys: pytest.CaptureFixture[str]) ->
         ("fly",),
         ("run", "--set", "X"),
         ("run", "--console", "tty"),
-        ("run", "--console", "pty:1"),
+        ("run", "--console", "stdio:x"),
+        ("run", "--console", "rfc2217:-1"),
         ("run", "--console", "rfc2217:x"),
         ("run", "--console", "rfc2217:65536"),
         ("run", "--", "--raw"),
@@ -193,6 +194,16 @@ def test_run_serves_rfc2217_clients_and_resets_by_dtr(nutloop: Nutloop) -> None:
         port.read_until(b"nsh> ")
         port.write(b"poweroff\n")
         assert process.wait(PATIENCE) == OK
+
+
+def test_run_makes_the_link_that_it_is_told_to(nutloop: Nutloop, tmp_path: Path) -> None:
+    process = nutloop("run", "--console", "pty:here")
+    assert line_of(process) == "console on here; end with Ctrl-C\n"
+    assert (tmp_path / "here").is_symlink()
+    second = nutloop("run", "--console", "pty:here")
+    assert b"here exists already" in second.communicate(timeout=PATIENCE)[1] and second.returncode == NO_START
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE) == OK and not (tmp_path / "here").is_symlink()
 
 
 def test_a_port_that_is_taken_is_3(capsys: pytest.CaptureFixture[str]) -> None:

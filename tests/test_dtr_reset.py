@@ -42,6 +42,14 @@ def test_a_rise_of_dtr_resets_and_the_port_stays_where_it_is() -> None:
         assert b"\r\nagain\r\n" in port.read_until(b"nsh> ")
 
 
+def test_what_the_host_asks_next_is_answered_by_the_board_after_its_reset() -> None:
+    with Board("sim") as b:
+        port = settled(b)
+        kernel = b.kernel
+        pulse(port)
+        assert b.nsh("echo here").ok and b.kernel is not kernel
+
+
 def test_opening_closing_and_opening_again_resets_nothing() -> None:
     with Board("sim") as b:
         port = settled(b)
@@ -126,6 +134,17 @@ def test_a_crashed_board_is_reset() -> None:
         port.write(b"echo alive\r")
         assert b"\r\nalive" in port.read_until(b"\r\nalive")
         assert any("bad handler" in report for report in b.reports)
+
+
+def test_a_task_of_another_board_may_pull_the_line() -> None:
+    with Bench() as bench:
+        one, two = bench.board("one"), bench.board("two")
+        port = settled(one)
+        bench.run(0.1)
+        two.spawn(lambda sys: pulse(port))
+        bench.run(0.1)
+        assert (boots(one), boots(two)) == (2, 1)
+        assert two.nsh("echo on").ok and not two.reports
 
 
 def test_a_board_that_was_switched_off_is_switched_on() -> None:

@@ -170,6 +170,17 @@ def test_link_of_ones_own_choice_is_taken_away_at_the_end(tmp_path: Path) -> Non
             ConsolePty(b.uart, link=str(tmp_path / "no" / "such"))
 
 
+def test_a_terminal_that_another_input_closes_has_no_say_any_more() -> None:
+    with live() as b:
+        console = ConsolePty(b.uart)
+        client = os.open(console.path, os.O_RDWR | os.O_NOCTTY)
+        os.write(client, b"both at once\r")
+        b.clock.post(console.close)
+        b.later(20 * MS)
+        assert console.closed and not b.heard
+        os.close(client)
+
+
 def test_two_boards_have_two_links() -> None:
     with live() as a, live() as b:
         one, two = ConsolePty(a.uart, name="board"), ConsolePty(b.uart, name="board")

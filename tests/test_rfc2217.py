@@ -40,6 +40,12 @@ def read_to(client: socket.socket, end: bytes) -> bytes:
     return got
 
 
+def narrow(connection: socket.socket) -> None:
+    """So that it is full soon."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+
+
 def talk(url: str, text: bytes) -> bytes:
     """Sends a line and reads its echo."""
     with open_port(url) as port:
@@ -189,7 +195,10 @@ def test_a_flood_of_commands_from_a_client_that_reads_no_answers_is_held_back() 
     with live() as b:
         server = Rfc2217Server(b.uart)
         with connect(server) as one:
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            until(b, lambda: server.client is not None)
+            assert server.client is not None
+            narrow(one)
+            narrow(server.client._connection)
             one.setblocking(False)
             most = refused = 0
             give_up = time.monotonic() + PATIENCE
@@ -219,8 +228,8 @@ def test_a_client_that_never_reads_costs_a_bounded_amount_of_memory() -> None:
         with connect(server) as one:
             until(b, lambda: server.client is not None)
             assert server.client is not None
-            server.client._connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            narrow(one)
+            narrow(server.client._connection)
             b.task(chatter)
             until(b, lambda: server.output.lost > 0)
             assert server.output.waiting <= OUT_LIMIT

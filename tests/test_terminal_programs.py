@@ -201,12 +201,14 @@ def terminal() -> Iterator[Callable[..., Terminal]]:
 
 
 def test_miniterm_opens_a_board_of_its_own(terminal: Callable[..., Terminal]) -> None:
-    screen = terminal(*NUTLOOP, "console", "stm32f7")
+    screen = terminal(*NUTLOOP, "console", "nutloop://new/stm32f7?READLINE_CMD_HISTORY=y&seed=7")
     assert "NuttShell" in screen.shows(PROMPT.strip())
     screen.type("echo one", "Enter")
     screen.shows("\none")
     screen.type("echo twx", "BSpace", "o", "Enter")
     screen.shows("\ntwo")
+    screen.type("Up", "Up", "Left", "Left", "Left", "n", "Enter")
+    screen.shows("\nnone")
     screen.type("sleep 1000", "Enter")
     screen.shows("sleep 1000")
     screen.type("C-c")
