@@ -8,6 +8,7 @@ stack of whoever let time pass: a task, or the host, which is the idle task.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import threading
 import traceback
@@ -124,6 +125,7 @@ class Clock:
         self.powered = False
         self.live = False
         self.on_input: dict[int, Callable[[], None]] = {}
+        self.spare_inputs: list[tuple[int, select.epoll]] = []  # places in the poll set that nobody uses at the moment
         self._ended_ns = 0
         self.on_wake: list[Callable[[], None]] = []  # looked at by those who wait beside the host's own call
         self._later: list[Callable[[], None]] = []

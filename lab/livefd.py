@@ -48,20 +48,31 @@ class LiveInput:
         self._readable = readable
         self._writable = writable
         self._wanted = 0  # epoll's events
-        self._epoll = select.epoll()
         self._file: Event | None = None
         self.closed = False
+        self._index, self._epoll = self._place(clock, name)
         try:
             self._epoll.register(fd, 0)
             self._epoll.unregister(fd)
         except PermissionError:
             self._file = Event(clock, self._read_file)
         except OSError as error:
-            self._epoll.close()
+            clock.spare_inputs.append((self._index, self._epoll))
             raise BenchError(f"{name}: descriptor {fd} cannot be read: {error}") from error
-        self._index = check(lib.live_add_fd(clock.bench, self._epoll.fileno()), name)
         clock.on_input[self._index] = self._look
         self.listen()
+
+    @staticmethod
+    def _place(clock: Clock, name: str) -> tuple[int, select.epoll]:
+        """A place in the bench's poll set, which are few: one that was given back, if there is one."""
+        if clock.spare_inputs:
+            return clock.spare_inputs.pop()
+        epoll = select.epoll()
+        try:
+            return check(lib.live_add_fd(clock.bench, epoll.fileno()), name), epoll
+        except OSError as error:
+            epoll.close()
+            raise BenchError(f"{name}: this bench has as many inputs as it can listen to") from error
 
     def listen(self) -> None:
         """Input is welcome (again)."""
@@ -82,10 +93,10 @@ class LiveInput:
         self.hold()
         self.want_room(False)
         self.closed = True
-        if not self._clock.closed:
-            lib.live_remove(self._clock.bench, self._index)
-            self._clock.on_input.pop(self._index, None)
-        self._epoll.close()
+        if self._file is not None and not self._clock.closed:
+            self._file.free()
+        self._clock.on_input.pop(self._index, None)
+        self._clock.spare_inputs.append((self._index, self._epoll))
 
     def _want(self, events: int) -> None:
         """An unwanted descriptor has to leave the set: a hang-up is reported even to those who asked for nothing."""

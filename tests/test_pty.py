@@ -60,6 +60,20 @@ def test_nothing_is_echoed_before_a_client_sets_its_mode() -> None:
         console.close()
 
 
+def test_consoles_come_and_go_on_one_bench_without_end() -> None:
+    with live() as b:
+        for _ in range(100):
+            ConsolePty(b.uart).close()
+        console = ConsolePty(b.uart)
+        assert serve(b, lambda: talk(console.link, b"the last")) == b"the last\r\n"
+
+
+def test_more_consoles_at_once_than_a_bench_can_listen_to_say_so() -> None:
+    with live() as b, pytest.raises(BenchError, match="as many inputs as it can listen to"):
+        for _ in range(100):
+            ConsolePty(b.uart)
+
+
 def test_client_that_flushes_its_input_after_sending_still_gets_the_answer() -> None:
     with live() as b:
         console = ConsolePty(b.uart, baud=300)
