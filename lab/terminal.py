@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from serial.tools import miniterm
 
-from kernel.errors import BenchError
+from lab.run import NoStart
 from lab.serialurl import NEW, register
 
 BAUD = 115200
@@ -20,7 +20,7 @@ OPTIONS = ("--raw", "--eol", "CR")  # as a terminal on a serial line: nothing is
 def port_name(where: str) -> str:
     """What to open for ``where``: a URL of pyserial's, the path of a device, or a profile, of which a board is made.
 
-    A new board runs by itself, since miniterm has threads. Raises BenchError for a board of another process.
+    A new board runs by itself, since miniterm has threads. Raises NoStart for a board of another process.
     """
     if "://" not in where:
         return where if os.sep in where else f"nutloop://{NEW}/{quote(where)}?live=1"
@@ -28,7 +28,7 @@ def port_name(where: str) -> str:
     if parts.scheme.lower() != "nutloop":
         return where
     if parts.netloc != NEW:
-        raise BenchError(
+        raise NoStart(
             f"{where}: a board of another process has to offer its console, `nutloop run --console pty` or "
             "`--console rfc2217`; nutloop://new/PROFILE makes one"
         )
@@ -38,11 +38,11 @@ def port_name(where: str) -> str:
 def run_miniterm(where: str, options: Sequence[str]) -> int:
     """Runs miniterm until the user leaves it, with Ctrl-]; returns its exit status: 1 if it could not open the port.
 
-    ``options``: miniterm's, instead of ours. Raises BenchError, also for a fault of the board's bench.
+    ``options``: miniterm's, instead of ours. Raises NoStart, and BenchError for a fault of the new board's bench.
     """
     name = port_name(where)
     if not os.isatty(0):
-        raise BenchError("miniterm needs a terminal; `nutloop run` takes a pipe")
+        raise NoStart("miniterm needs a terminal; `nutloop run` takes a pipe")
     register()
     with _arguments("nutloop console", *(options or OPTIONS)):
         try:

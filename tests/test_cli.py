@@ -19,7 +19,7 @@ import pytest
 import serial
 from scapy.utils import PcapNgReader
 
-from lab import cli
+from lab import run
 from lab.cli import FAILED, NO_START, OK, USAGE, main
 from lab.terminal import port_name
 
@@ -237,7 +237,7 @@ def test_a_crash_with_an_rfc2217_console_waits_for_dtr(
             port.read_until(b"poweroff")
 
     clients: list[threading.Thread] = []
-    attach = cli._attach
+    attach = run._attach
 
     def attach_and_break(board: Board, arguments: argparse.Namespace) -> Any:
         console = attach(board, arguments)
@@ -247,7 +247,7 @@ def test_a_crash_with_an_rfc2217_console_waits_for_dtr(
         clients[0].start()
         return console
 
-    monkeypatch.setattr(cli, "_attach", attach_and_break)
+    monkeypatch.setattr(run, "_attach", attach_and_break)
     assert exit_code("run", "--console", "rfc2217") == (OK if reset else FAILED)
     clients[0].join()
     error = capsys.readouterr().err
