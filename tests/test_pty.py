@@ -249,3 +249,22 @@ def test_board_shell_answers_on_its_pty() -> None:
         link = b.console.pty()
         assert serve(b.bench, client).endswith(b"\r\nover the pty\r\n")
     assert not os.path.islink(link)
+
+
+def test_hostile_bytes_leave_the_boards_shell_answering() -> None:
+    hostile = bytes(range(256)) * 8 + b"\x1b[" * 500 + b"A" * 100_000 + b"\x00\xff\x80" * 100
+
+    def client() -> bytes:
+        with open_port(link) as port:
+            got = bytearray()
+            writer = threading.Thread(target=port.write, args=(hostile + b"\x03\r\x03\recho alive$?\r",))
+            writer.start()
+            while b"\r\nalive" not in got and (data := port.read(max(1, port.in_waiting))):
+                got += data
+            writer.join()
+            return bytes(got)
+
+    with Board("sim", live=True) as b:
+        link = b.console.pty(baud=10_000_000)
+        assert b"\r\nalive" in serve(b.bench, client)
+        assert not b.reports
