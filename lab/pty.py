@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import sys
 import tempfile
 import termios
 import time
@@ -24,7 +25,7 @@ from lab.paced import PacedOutput
 if TYPE_CHECKING:
     from board.board import Board
 
-LINGER_MS = 50  # host milliseconds
+LINGER_MS = 50  # host milliseconds in which a client that reads will have read something
 
 
 class ConsolePty:
@@ -71,13 +72,19 @@ class ConsolePty:
         self._release()
 
     def _last_words(self) -> None:
-        """Hands over what is left, and gives a client a moment to read it: the hang-up throws the rest away."""
-        with contextlib.suppress(OSError):
-            os.write(self._master, self.output.rest())
-        for _ in range(LINGER_MS):
-            if not fcntl.ioctl(self._slave, termios.FIONREAD, bytes(4)).strip(b"\0"):
-                break
-            time.sleep(0.001)
+        """Hands over what is left, as long as a client reads: the hang-up throws away what has not been read."""
+        rest = self.output.rest()
+        idle, unread = 0, -1
+        while idle < LINGER_MS and unread:
+            with contextlib.suppress(BlockingIOError):
+                rest = rest[os.write(self._master, rest) :]
+            time.sleep(0.001)  # in which the kernel moves it to the other end, too
+            before, unread = unread, len(rest) + self._unread()
+            idle = 0 if unread < before else idle + 1
+
+    def _unread(self) -> int:
+        """Bytes that a client could read and has not."""
+        return int.from_bytes(fcntl.ioctl(self._slave, termios.FIONREAD, bytes(4)), sys.byteorder)
 
     def _publish(self, link: str | None, name: str) -> str:
         if link is None:

@@ -288,6 +288,17 @@ def test_a_run_that_is_terminated_takes_its_terminals_link_away(nutloop: Nutloop
     assert not link.is_symlink() and not link.parent.exists()
 
 
+def test_a_crash_is_told_on_the_pty_to_its_end_before_the_run_fails(nutloop: Nutloop) -> None:
+    process = nutloop("run", "--console", "pty", "--set", "TTY_FORCE_PANIC=y")
+    with serial.Serial(line_of(process).split()[2].rstrip(";"), timeout=PATIENCE) as port:
+        port.write(b"\r")
+        port.read_until(b"nsh> ")
+        port.write(b"\x1f")
+        dump = port.read_until(b"Idle_Task") + port.read_until(b"nsh_main")
+        assert b"Assertion failed" in dump and dump.endswith(b"nsh_main")
+    assert process.wait(PATIENCE) == FAILED
+
+
 def test_sigterm_ends_a_background_job_which_ignores_ctrl_c(nutloop: Nutloop) -> None:
     process = nutloop("run", "--console", "pty", preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
     line_of(process)

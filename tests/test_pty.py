@@ -219,6 +219,26 @@ def test_last_words_are_delivered_before_the_terminal_goes() -> None:
         assert got == b"Power off\r\n"
 
 
+def test_last_words_are_delivered_however_many_they_are() -> None:
+    with live() as b:
+        console = ConsolePty(b.uart, baud=300)
+        client = os.open(console.path, os.O_RDWR | os.O_NOCTTY)
+        b.console.puts("x" * 50_000 + "Power off\n")
+        got = bytearray()
+
+        def read() -> None:
+            while not got.endswith(b"Power off\r\n"):
+                got.extend(os.read(client, 1000))
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        b.clock.run(b.clock.now_ns + 100 * MS)
+        console.close()
+        reader.join()
+        os.close(client)
+        assert len(got) == 50_011
+
+
 def test_lockstep_bench_refuses_and_says_what_to_do() -> None:
     with Consoled() as b:
         for attach in (ConsolePty, StdioConsole):
