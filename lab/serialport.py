@@ -81,12 +81,11 @@ class UartPort(SerialBase):
             self._clock = self._uart.clock
             if self._clock.closed:
                 raise SerialException(f"{self.port}: its bench is closed; boards that are gone have no console")
-            self._do(self._claim)
+            self._in.clear()
+            self._cancelled = False
+            self._dtr_told = bool(self.dtr)
+            self._do(self._attach)
             self._plug = plug.pop_all()
-        self._in.clear()
-        self._cancelled = False
-        self._dtr_told = bool(self.dtr)
-        self._do(self._attach)
         self.is_open = True
 
     def close(self) -> None:
@@ -104,6 +103,7 @@ class UartPort(SerialBase):
 
     def _attach(self) -> None:
         uart = self._uart
+        self._claim()
         uart.on_drained.append(self._changed)
         uart.handshake = bool(self.rtscts)
         uart.plug_in(dtr=bool(self.dtr), rts=bool(self.rts))
