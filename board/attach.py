@@ -2,7 +2,7 @@
 
 Imports run from lab to board, never back, but a user types ``b.eth0.wire()`` and ``b.console.open()``. These functions
 hand the board to the right part of lab, which is imported only when one of them is called; so a board boots without
-scapy, pyserial or anything else that lab needs.
+scapy, pyserial or anything else that lab needs. One small module is there from the start: pyserial asks it for URLs.
 """
 
 from __future__ import annotations
@@ -13,6 +13,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from board.board import Board
     from board.eth import EthernetPort
+
+_urls = import_module("lab.protocol_nutloop")
+
+
+def announce(board: Board) -> None:
+    """From now on URLs may name the board (lab/protocol_nutloop.py)."""
+    _urls.announce(board)
 
 
 def wire(port: EthernetPort, **options: Any) -> Any:
@@ -31,8 +38,8 @@ def console(board: Board, **options: Any) -> Any:
 
 
 def url(board: Board) -> str:
-    """Makes the board's console known to pyserial's serial_for_url() (lab/serialurl.py)."""
-    name: str = import_module("lab.serialurl").publish(board)
+    """The name of the board's console for pyserial's serial_for_url() (lab/serialurl.py)."""
+    name: str = import_module("lab.serialurl").url_of(board)
     return name
 
 

@@ -66,7 +66,7 @@ class ConsolePort:
 
     @property
     def url(self) -> str:
-        """``nutloop://NAME``: from now on pyserial's ``serial_for_url()`` opens this console by it."""
+        """``nutloop://NAME``, by which pyserial's ``serial_for_url()`` opens this console. Of a living board."""
         return attach.url(self._board)
 
     def open(self, **options: Any) -> Any:
@@ -126,6 +126,7 @@ class Board:
             if self._own_bench:
                 self.bench.close()
             raise
+        attach.announce(self)
 
     def _solder(self) -> None:
         """The hardware, which outlives every reset, and its cable to the host's end."""

@@ -1,7 +1,8 @@
 """The consoles of boards by URL, for whatever opens its ports with pyserial's ``serial_for_url()``.
 
-``nutloop://NAME``: a board of this process that was given that URL by ``b.console.url``. On its bench's own thread it
-opens as ``b.console.open()`` does, on another one as ``b.console.threaded()``.
+``nutloop://NAME``: the board of this process that has that name. On its bench's own thread it opens as
+``b.console.open()`` does, on another one as ``b.console.threaded()``. Boards of one name have numbers, in the order in
+which they were made: ``nutloop://NAME?n=2``.
 
 ``nutloop://new/PROFILE?KEY=VALUE&...``: a new board, there while the port is open. Names in capitals are Kconfig
 options; ``seed=N`` and ``config=FILE`` are those of ``Board()``. It runs in lockstep, whenever the port is waited for;
@@ -15,16 +16,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, quote, urlsplit
-from weakref import WeakValueDictionary
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-import serial
 from serial.serialutil import SerialException
 
 from board.uart import Uart
 from kernel.errors import BenchError
 from lab.console import ConsolePort
 from lab.livethread import LiveThread
+from lab.protocol_nutloop import living
 from lab.serialport import Outlet, UartPort
 from lab.threadport import ThreadPort
 
@@ -33,36 +33,16 @@ if TYPE_CHECKING:
 
 NEW = "new"
 
-# Of the whole process, since a URL is: whoever opens one has nothing else in his hands. It keeps no board alive.
-_published: WeakValueDictionary[str, Board] = WeakValueDictionary()
-
 PortMaker = Callable[..., UartPort]
 
 
-def register() -> None:
-    """Makes ``nutloop://`` known to pyserial. Idempotent."""
-    if __package__ not in serial.protocol_handler_packages:
-        serial.protocol_handler_packages.append(__package__)
-
-
-register()
-
-
-def publish(board: Board) -> str:
-    """The URL of a board's console, the same as long as it lives.
-
-    A name that another living board has is followed by ``.2``, ``.3``, ...
-    """
-    for name, other in _published.items():
-        if other is board:
-            return f"nutloop://{name}"
-    base = name = quote(board.name, safe="")
-    n = 1
-    while name == NEW or (name in _published and not _published[name].kernel.gone):
-        n += 1
-        name = f"{base}.{n}"
-    _published[name] = board
-    return f"nutloop://{name}"
+def url_of(board: Board) -> str:
+    """The URL of a board's console, with the board's number if there are others of its name."""
+    namesakes = {number: other for number, other in living().items() if other.name == board.name}
+    name = quote(board.name, safe="")
+    if len(namesakes) == 1 and name != NEW:
+        return f"nutloop://{name}"
+    return "".join(f"nutloop://{name}?n={number}" for number, other in namesakes.items() if other is board)
 
 
 def port_maker(url: str) -> PortMaker:
@@ -70,24 +50,25 @@ def port_maker(url: str) -> PortMaker:
     parts = urlsplit(url)
     path = parts.path.strip("/")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if parts.netloc == NEW:
+    if parts.netloc == NEW and "n" not in options:
         return _new(url, path or "sim", options)
+    number = _number(url, options, "n")
     if path or options:
-        raise SerialException(f"{url}: a board that is there already is nutloop://NAME and nothing more")
-    return _existing(url, parts.netloc)
+        raise SerialException(f"{url}: a board that is there already is nutloop://NAME or nutloop://NAME?n=NUMBER")
+    return _existing(url, unquote(parts.netloc), number)
 
 
 # A board that is there
 
 
-def _existing(url: str, name: str) -> PortMaker:
-    board = _published.get(name)
-    if board is None or board.kernel.gone:
-        names = ", ".join(sorted(n for n, b in _published.items() if not b.kernel.gone)) or "none"
-        raise SerialException(
-            f"{url}: no board of this process has that URL; b.console.url gives it one. There is: {names}. "
-            "nutloop://new/PROFILE makes a board"
-        )
+def _existing(url: str, name: str, number: int) -> PortMaker:
+    found = [b for n, b in living().items() if b.name == name and number in (0, n)]
+    if len(found) > 1:
+        raise SerialException(f"{url}: several boards have that name: {', '.join(url_of(b) for b in found)}")
+    if not found:
+        there = ", ".join(url_of(b) for b in living().values()) or "none"
+        raise SerialException(f"{url}: no such board in this process; there is: {there}; nutloop://new/sim makes one")
+    board = found[0]
     clock = board.bench.clock
     elsewhere = threading.get_ident() != clock.thread
     if elsewhere and not clock.live:

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 from serial.tools import miniterm
 
 from lab.run import NoStart
-from lab.serialurl import NEW, register
+from lab.serialurl import NEW
 
 BAUD = 115200
 OPTIONS = ("--raw", "--eol", "CR")  # as a terminal on a serial line: nothing is translated, Enter is CR
@@ -43,7 +43,6 @@ def run_miniterm(where: str, options: Sequence[str]) -> int:
     name = port_name(where)
     if not os.isatty(0):
         raise NoStart("miniterm needs a terminal; `nutloop run` takes a pipe")
-    register()
     with _arguments("nutloop console", *(options or OPTIONS)):
         try:
             miniterm.main(default_port=name, default_baudrate=BAUD)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import subprocess
 import sys
 import threading
@@ -38,32 +39,46 @@ def names_of_url_threads() -> list[str]:
 
 
 def test_a_boards_url_opens_its_console() -> None:
-    with Board("sim") as b, serial.serial_for_url(b.console.url, timeout=10) as port:
+    with Board("sim", name="dut") as b, serial.serial_for_url("nutloop://dut", timeout=10) as port:
         assert isinstance(port, ConsolePort)
-        assert port.name == port.port == "nutloop://board"
+        assert port.name == port.port == b.console.url == "nutloop://dut"
         assert b"NuttShell" in prompt(port)
         port.write(b"echo by url\r")
         assert b"\r\nby url\r\n" in prompt(port)
 
 
-def test_a_url_stays_the_same_and_two_boards_of_one_name_have_two() -> None:
-    with Board("sim") as one, Board("sim") as two:
-        assert one.console.url == "nutloop://board"
-        assert two.console.url == "nutloop://board.2"
-        assert one.console.url == "nutloop://board" and two.console.url == "nutloop://board.2"
-        first, second = (serial.serial_for_url(b.console.url, timeout=10) for b in (one, two))
-        prompt(first), prompt(second)
-        first.write(b"echo first\r")
-        second.write(b"echo second\r")
-        prompt(first), prompt(second)
-        assert b"first" in one.uart.log.output() and b"first" not in two.uart.log.output()
+def test_a_boards_name_is_enough_and_names_are_quoted() -> None:
+    with Board("sim", name="my board/1") as b:
+        assert b.console.url == "nutloop://my%20board%2F1"
+        for url in (b.console.url, "nutloop://my board%2f1"):
+            with serial.serial_for_url(url, timeout=10) as port:
+                port.write(b"\r")
+                prompt(port)
+
+
+def test_boards_of_one_name_have_numbers() -> None:
+    with Board("sim", name="twin") as one:
+        assert one.console.url == "nutloop://twin"
+        with Board("sim", name="twin") as two:
+            urls = [one.console.url, two.console.url]
+            assert all(re.fullmatch(r"nutloop://twin\?n=\d+", url) for url in urls) and urls[0] != urls[1]
+            with pytest.raises(SerialException, match=re.escape(f"several boards have that name: {', '.join(urls)}")):
+                serial.serial_for_url("nutloop://twin")
+            first, second = (serial.serial_for_url(url, timeout=10) for url in urls)
+            prompt(first), prompt(second)
+            first.write(b"echo first\r")
+            second.write(b"echo second\r")
+            prompt(first), prompt(second)
+            assert b"first" in one.uart.log.output() and b"first" not in two.uart.log.output()
+        assert one.console.url == "nutloop://twin"
 
 
 def test_boards_of_one_bench_have_their_own_names() -> None:
     with Bench() as bench:
         boards = [bench.board("left"), bench.board("right"), bench.board("a b/c"), bench.board("new")]
         urls = [b.console.url for b in boards]
-        assert urls == ["nutloop://left", "nutloop://right", "nutloop://a%20b%2Fc", "nutloop://new.2"]
+        assert urls[:3] == ["nutloop://left", "nutloop://right", "nutloop://a%20b%2Fc"]
+        assert urls[3].startswith("nutloop://new?n=")
         ports = [serial.serial_for_url(url, timeout=10) for url in urls]
         for b, port in zip(boards, ports, strict=True):
             prompt(port)
@@ -74,22 +89,23 @@ def test_boards_of_one_bench_have_their_own_names() -> None:
             assert f"at {b.name}" in b.uart.log.text()
 
 
-def test_a_closed_boards_name_is_free_again_and_its_url_is_refused() -> None:
+def test_a_closed_boards_url_is_refused_and_its_name_is_free_again() -> None:
     with Board("sim", name="once") as b:
         url = b.console.url
-    with pytest.raises(SerialException, match=r"no board of this process has that URL; b\.console\.url gives it one"):
+    with pytest.raises(SerialException, match=r"nutloop://once: no such board in this process"):
         serial.serial_for_url(url)
     with Board("sim", name="once") as again:
         assert again.console.url == url
 
 
 def test_an_unknown_name_says_which_there_are() -> None:
-    with Board("sim", name="known") as b:
-        _ = b.console.url
-        with pytest.raises(SerialException, match=r"There is: .*known"):
+    with Board("sim", name="known"):
+        with pytest.raises(SerialException, match=r"there is: .*known"):
             serial.serial_for_url("nutloop://unknown")
-        with pytest.raises(SerialException, match="nothing more"):
+        with pytest.raises(SerialException, match=r"NAME\?n=NUMBER"):
             serial.serial_for_url("nutloop://known?seed=3")
+        with pytest.raises(SerialException, match="no such board"):
+            serial.serial_for_url("nutloop://known?n=1000000")
 
 
 def test_closing_the_bench_closes_the_ports_that_urls_opened() -> None:
@@ -102,7 +118,6 @@ def test_closing_the_bench_closes_the_ports_that_urls_opened() -> None:
 
 def test_a_url_keeps_no_board_alive() -> None:
     b = Board("sim", name="mortal")
-    _ = b.console.url
     gone = weakref.ref(b)
     b.close()
     del b
@@ -110,14 +125,16 @@ def test_a_url_keeps_no_board_alive() -> None:
     assert gone() is None
 
 
-def test_a_board_boots_without_pyserial_and_the_url_brings_it_in() -> None:
+def test_a_board_boots_without_pyserial_which_knows_its_url_all_the_same() -> None:
     script = (
-        "import sys; from board import Board\n"
-        "b = Board('sim'); b.boot(); assert 'serial' not in sys.modules\n"
-        "url = b.console.url; import serial; port = serial.serial_for_url(url, timeout=5); port.write(b'\\r')\n"
+        "b = Board('sim'); b.boot(); {check}\n"
+        "import serial; port = serial.serial_for_url('nutloop://board', timeout=5); port.write(b'\\r')\n"
         "assert port.read_until(b'nsh> ').endswith(b'nsh> ')"
     )
-    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=60)
+    before = "import sys; from board import Board\n" + script.format(check="assert 'serial' not in sys.modules")
+    after = "import serial; from board import Board\n" + script.format(check="pass")
+    for text in (before, after):
+        subprocess.run([sys.executable, "-c", text], cwd=ROOT, check=True, timeout=60)
 
 
 # A board of one's own
