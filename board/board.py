@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -164,7 +165,8 @@ class Board:
             kernel.net.register(LoopbackDriver(kernel))
         kernel.apps = builtin_apps(self.config)
         if self.config.flag("FS_BINFS"):
-            kernel.vfs.mount_root("/bin", binfs(kernel.apps))
+            kernel.vfs.filesystems["binfs"] = partial(binfs, kernel.apps)
+            kernel.vfs.mount("/bin", "binfs")
         kernel.on_reset = self._reset_from_inside
         kernel.on_reboot = self._reboot_from_inside
         kernel.on_poweroff = self._poweroff_from_inside

@@ -1,14 +1,15 @@
 """The modelled heap of a board: where stacks, queues, buffer pools and connections come from.
 
-No byte of it exists; what exists is its bookkeeping: addresses, sizes, fragmentation, high-water mark. The addresses
-are what the board prints as pointers, and the sums are what ``free`` shows.
+What exists is its bookkeeping: addresses, sizes, fragmentation, high-water mark. The addresses are what the board
+prints as pointers, and the sums are what ``free`` shows. Bytes it has only where who allocated them keeps some.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Callable
 from dataclasses import dataclass
-from errno import EINVAL, ENOMEM
+from errno import EFAULT, EINVAL, ENOMEM
 
 ALIGN = 8
 NODE = 8  # allocator's header in front of each block, bytes
@@ -35,11 +36,15 @@ class Heap:
         self.base = base
         self._free: list[tuple[int, int]] = [(base, size)]  # (address, size), by address
         self._used: dict[int, tuple[int, str]] = {}  # address -> (size, what for)
+        self._contents: dict[int, Callable[[], bytes]] = {}  # address behind the header -> the bytes there
         self._in_use = 0
         self._max_used = 0
 
-    def malloc(self, size: int, what: str) -> int:
-        """Takes ``size`` bytes and returns their address. Raises OSError (ENOMEM, EINVAL)."""
+    def malloc(self, size: int, what: str, contents: Callable[[], bytes] | None = None) -> int:
+        """Takes ``size`` bytes and returns their address. ``contents``: what is in them, if anything real is.
+
+        Raises OSError (ENOMEM, EINVAL).
+        """
         if size < 0:
             raise OSError(EINVAL, f"{size} bytes for {what}: no block can be so small")
         need = -(-(size + NODE) // ALIGN) * ALIGN
@@ -52,6 +57,8 @@ class Heap:
                 self._used[address] = (need, what)
                 self._in_use += need
                 self._max_used = max(self._max_used, self._in_use)
+                if contents is not None:
+                    self._contents[address + NODE] = contents
                 return address + NODE
         raise OSError(ENOMEM, f"the board's heap has no {size} bytes in one piece for {what}: {self.describe()}")
 
@@ -61,6 +68,7 @@ class Heap:
         if start not in self._used:
             raise ValueError(f"free(0x{address:x}): no block of the board's heap begins there")
         size, _ = self._used.pop(start)
+        self._contents.pop(address, None)
         self._in_use -= size
         i = bisect_left(self._free, (start, 0))
         if i < len(self._free) and start + size == self._free[i][0]:
@@ -69,6 +77,14 @@ class Heap:
             start, before = self._free.pop(i - 1)
             size += before
         insort(self._free, (start, size))
+
+    def read(self, address: int, n: int) -> bytes:
+        """``n`` bytes of one block. Raises OSError (EFAULT) where there are none, or not so many."""
+        for start, contents in self._contents.items():
+            data = contents()
+            if start <= address and address + n <= start + len(data):
+                return data[address - start : address - start + n]
+        raise OSError(EFAULT, f"0x{address:x}: no {n} bytes of the board's memory are kept there")
 
     def stats(self) -> HeapStats:
         """What ``free`` prints."""

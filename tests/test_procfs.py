@@ -53,7 +53,7 @@ def test_what_is_not_there_is_enoent(board: Board, path: str) -> None:
 
 
 def test_a_file_has_no_entries(board: Board) -> None:
-    with pytest.raises(NotADirectoryError):
+    with pytest.raises(FileNotFoundError):
         board.kernel.vfs.find("/proc/version/x")
 
 

@@ -22,7 +22,15 @@ class Program(File):
         return OpenText(path, flags, b"")
 
 
+class BinDirectory(Listing):
+    """The root."""
+
+    def create(self, name: str, mode: int) -> File:
+        """Raises OSError (EACCES)."""
+        raise OSError(EACCES, f"open {name}: nothing can be written there")
+
+
 def binfs(names: Iterable[str]) -> Directory:
-    """Its root."""
+    """Its root, with the programs of those names."""
     programs = {name: Program() for name in sorted(names)}
-    return Listing(lambda: dict(programs), "binfs", 0o555)
+    return BinDirectory(lambda: dict(programs), "binfs", 0o555)

@@ -8,7 +8,7 @@ from os import SEEK_SET
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from kernel.fs.node import Directory, Link
+from kernel.fs.node import Directory
 from kernel.fs.openfile import MODES, STDIN, STDOUT, FileTable, OpenFile
 from kernel.fs.pipe import Pipe
 from kernel.fs.vfs import fullpath
@@ -103,8 +103,9 @@ class FileCalls:
     def write(self, data: bytes | str) -> None:
         """Writes to standard output; nowhere if the task has none."""
         stdout = self.task.files.get(STDOUT)
-        if stdout is not None:
-            stdout.write(data.encode() if isinstance(data, str) else data)
+        rest = data.encode() if isinstance(data, str) else data
+        while stdout is not None and rest:
+            rest = rest[stdout.write(rest) :]
 
     def print(self, *words: object, sep: str = " ", end: str = "\n") -> None:
         """print() to standard output."""
@@ -123,12 +124,12 @@ class FileCalls:
         return self.task.env.getenv("PWD") or "/"
 
     def chdir(self, path: str) -> None:
-        """Changes PWD, and sets OLDPWD. Raises OSError (ENOENT, ENOTDIR)."""
+        """Changes PWD, without links in it, and sets OLDPWD. Raises OSError (ENOENT, ENOTDIR)."""
         target = self.fullpath(path)
         if not isinstance(self.kernel.vfs.find(target), Directory):
             raise OSError(ENOTDIR, f"chdir {path}: it is no directory")
         self.task.env.setenv("OLDPWD", self.getcwd())
-        self.task.env.setenv("PWD", target)
+        self.task.env.setenv("PWD", self.kernel.vfs.realpath(target))
 
     def listdir(self, path: str = ".") -> list[str]:
         """The names in a directory, in its order. Raises OSError."""
@@ -152,10 +153,10 @@ class FileCalls:
 
     def symlink(self, target: str, path: str) -> None:
         """Raises OSError (ENOSYS where the file system has no links)."""
-        self.kernel.vfs.attach(self.fullpath(path), Link(target))
+        self.kernel.vfs.symlink(target, self.fullpath(path))
 
     def mkfifo(self, path: str) -> None:
-        """Makes a pipe with a name. Raises OSError (ENOSYS where the file system has no place for one)."""
+        """Makes a pipe with a name. Raises OSError (EEXIST also where a mounted file system has no place for one)."""
         self.kernel.vfs.attach(self.fullpath(path), Pipe(self.kernel))
 
     # Environment

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 
 class Device(File):
-    """A device: ``opened(path, flags)`` makes what open() returns."""
+    """A device: ``opened(path, flags)`` makes what open() returns. Its driver has no unlink()."""
 
     kind = "c"
+    unlinks = False
 
     def __init__(self, opened: Callable[[str, int], OpenFile], mode: int = 0o666) -> None:
         self._opened = opened

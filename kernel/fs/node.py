@@ -1,24 +1,26 @@
 """What a path can name: the inodes that file systems are made of.
 
 A file system is its root :class:`Directory`. One that can be written to overrides what makes and removes entries; what
-it does not override fails with ENOSYS, as a NuttX file system without that operation does.
+it does not override fails with ENOSYS, as a NuttX file system without that operation does, whether the entry is there
+or not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from errno import EACCES, ENOSYS
+from errno import EACCES, ENOENT, ENOSYS
 from os import O_ACCMODE, O_RDONLY
 
 from kernel.fs.openfile import OpenFile
 
 
 class Node:
-    """An inode. ``kind``: the letter that ls -l begins with; ``mode``: permission bits."""
+    """An inode. ``kind``: the letter that ls -l begins with; ``mode``: permission bits; ``unlinks``: unlink() works."""
 
     kind = "-"
     mode = 0o444
+    unlinks = True
 
     def size(self) -> int:
         """Its bytes, as stat() tells them: 0 for what is made when it is read."""
@@ -60,10 +62,16 @@ class Usage:
 
 
 class Directory(Node):
-    """What holds others. ``fstype``: the name of its file system, as ``mount`` knows it."""
+    """What holds others.
+
+    ``fstype``: the name of its file system, as ``mount`` knows it. ``writable``: its entries can be changed.
+    ``through_file``: the errno for a path that goes on behind something that is no directory.
+    """
 
     kind = "d"
     fstype = ""
+    writable = False
+    through_file = ENOENT
 
     def entries(self) -> dict[str, Node]:
         """What is in it, in the order in which it is listed."""
@@ -73,12 +81,16 @@ class Directory(Node):
         """One entry, None if there is none of that name."""
         return self.entries().get(name)
 
+    def open(self, path: str, flags: int) -> OpenFile:
+        """What open() makes of the directory itself. Raises OSError."""
+        raise OSError(ENOENT, f"open {path}: it is a directory")
+
     def create(self, name: str, mode: int) -> File:
         """Makes an empty file. Raises OSError."""
-        raise OSError(ENOSYS, f"open {name}: files cannot be made there")
+        raise OSError(ENOENT, f"open {name}: files cannot be made there")
 
     def attach(self, name: str, node: Node) -> None:
-        """Makes something else an entry: a device, a link, a pipe, or what was detached elsewhere. Raises OSError."""
+        """Makes something an entry: a device, a link, a pipe, or what was detached elsewhere. Raises OSError."""
         raise OSError(ENOSYS, f"{name} cannot be put there")
 
     def mkdir(self, name: str, mode: int) -> None:
@@ -86,8 +98,17 @@ class Directory(Node):
         raise OSError(ENOSYS, f"mkdir {name}: directories cannot be made there")
 
     def detach(self, name: str) -> Node:
-        """Takes an entry out and returns it. Raises OSError."""
-        raise OSError(ENOSYS, f"{name} cannot be removed there")
+        """Takes an entry out, to be put elsewhere. Raises OSError."""
+        raise OSError(ENOSYS, f"{name} cannot be taken out")
+
+    def unlink(self, name: str) -> None:
+        """Removes what is no directory. Raises OSError."""
+        raise OSError(ENOSYS, f"unlink {name}: nothing can be removed there")
+
+    def rmdir(self, name: str) -> None:
+        """Removes an empty directory. Raises OSError."""
+        raise OSError(ENOSYS, f"rmdir {name}: nothing can be removed there")
+
     def usage(self) -> Usage:
         """What statfs() tells of the file system whose root it is."""
         return Usage()

@@ -52,8 +52,7 @@ class OpenFile:
         """Its bytes. Raises OSError (ESPIPE) for what is no file but a stream."""
         raise OSError(ESPIPE, f"lseek {self.path}: a stream has no positions")
 
-    def truncate(self, size: int) -> None:
-        """ftruncate()."""
+    def _truncate(self, size: int) -> None:
         raise OSError(ENOSYS, f"truncate {self.path}: its size is not to be changed")
 
     def _released(self) -> None:
@@ -83,6 +82,12 @@ class OpenFile:
             raise OSError(EINVAL, f"lseek {self.path}: no position {offset} from there")
         self.position = bases[whence] + offset
         return self.position
+
+    def truncate(self, size: int) -> None:
+        """ftruncate(). Raises OSError (EINVAL if it is open for reading only, ENOSYS, ENOMEM)."""
+        if size < 0 or self.flags & O_ACCMODE == O_RDONLY:
+            raise OSError(EINVAL, f"ftruncate {self.path}: not to {size} bytes, or not through this descriptor")
+        self._truncate(size)
 
     def dup(self: Self) -> Self:
         """One more descriptor shares it."""

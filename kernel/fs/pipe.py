@@ -23,8 +23,8 @@ PIPE_SIZE = 1024  # CONFIG_DEV_PIPE_SIZE and CONFIG_DEV_FIFO_SIZE, bytes
 class Pipe(File):
     """The buffer between the two ends."""
 
-    kind = "p"
-    mode = 0o666
+    kind = "?"  # NuttX's ls has no letter for it
+    mode = 0o777
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
@@ -69,23 +69,32 @@ class Pipe(File):
         return data
 
     def write(self, data: bytes, flags: int) -> int:
-        """All of it, waiting for room; with O_NONBLOCK what finds room. Raises BrokenPipeError without readers."""
+        """All of it, waiting for room; less if a signal, O_NONBLOCK or the end of the last reader cuts it short.
+
+        Raises BrokenPipeError, InterruptedError or BlockingIOError if it was cut short before the first byte.
+        """
         done = 0
-        while done < len(data):
-            if not self._readers:
-                raise BrokenPipeError(EPIPE, "write: nobody is left to read the pipe")
-            room = PIPE_SIZE - len(self._buffer)
-            if room:
-                self._buffer += data[done : done + room]
-                done += min(room, len(data) - done)
-                _wake(self._readsem)
-            elif flags & O_NONBLOCK:
-                if not done:
-                    raise BlockingIOError(EAGAIN, "write: the pipe is full")
-                break
-            else:
-                self._wait(self._writesem, "write")
+        try:
+            while done < len(data):
+                done += self._put(data[done:], flags)
+        except (BrokenPipeError, InterruptedError, BlockingIOError):
+            if not done:
+                raise
         return done
+
+    def _put(self, data: bytes, flags: int) -> int:
+        """What finds room now; waits if nothing does."""
+        if not self._readers:
+            raise BrokenPipeError(EPIPE, "write: nobody is left to read the pipe")
+        n = min(len(data), PIPE_SIZE - len(self._buffer))
+        if n:
+            self._buffer += data[:n]
+            _wake(self._readsem)
+        elif flags & O_NONBLOCK:
+            raise BlockingIOError(EAGAIN, "write: the pipe is full")
+        else:
+            self._wait(self._writesem, "write")
+        return n
 
     def closed(self, flags: int) -> None:
         """An end is closed; the last one frees the buffer."""

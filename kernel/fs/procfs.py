@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from kernel.core import lib
 from kernel.fs.node import Directory, Listing, Node, TextFile
 from kernel.fs.procmem import MemDump, meminfo
+from kernel.fs.procmount import procmount
 from kernel.fs.procnet import net_device, net_route_ipv4, net_stat, net_udp
 from kernel.fs.procsys import cpuinfo, cpuload, irqs, tcbinfo
 from kernel.fs.proctask import task_entries
@@ -37,6 +38,7 @@ def _proc(kernel: Kernel) -> dict[str, Node]:
     entries["cpuinfo"] = file(cpuinfo)
     if options.get("SCHED_CPULOAD_SYSCLK"):
         entries["cpuload"] = file(cpuload)
+    entries["fs"] = Listing(partial(procmount, kernel))
     entries["iobinfo"] = file(iobinfo)
     if options.get("SCHED_IRQMONITOR"):
         entries["irqs"] = file(irqs)

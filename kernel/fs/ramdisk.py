@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from errno import EFBIG
+from errno import EFBIG, EINVAL
 from typing import TYPE_CHECKING
 
 from kernel.fs.node import File
 from kernel.fs.openfile import OpenFile
 
 if TYPE_CHECKING:
+    from kernel.fs.vfs import Vfs
     from kernel.heap import Heap
+
+MINORS = 256
 
 
 class RamDisk(File):
-    """``nsectors`` of ``sectsize`` bytes. Raises OSError (ENOMEM)."""
+    """``nsectors`` of ``sectsize`` bytes, all zero. Raises OSError (ENOMEM)."""
 
     kind = "b"
     mode = 0o666
 
     def __init__(self, heap: Heap, nsectors: int, sectsize: int) -> None:
         self._heap = heap
-        self._address = heap.malloc(nsectors * sectsize, "RAM disk")
+        self._address = heap.malloc(nsectors * sectsize, "RAM disk", lambda: bytes(self.data))
         self.data = bytearray(nsectors * sectsize)
+        self._open = 0
+        self._unlinked = False
 
     def size(self) -> int:
         """Its bytes."""
@@ -29,11 +34,21 @@ class RamDisk(File):
 
     def open(self, path: str, flags: int) -> OpenFile:
         """As a character device, which is how NuttX lets programs at it (CONFIG_BCH)."""
+        self._open += 1
         return OpenRamDisk(path, flags, self)
 
+    def closed(self) -> None:
+        """One who had it open has not any more."""
+        self._open -= 1
+        self._release()
+
     def removed(self) -> None:
-        """The memory goes back at once."""
-        if self._address:
+        """It has no name any more; its memory stays as long as somebody has it open."""
+        self._unlinked = True
+        self._release()
+
+    def _release(self) -> None:
+        if self._unlinked and not self._open and self._address:
             self._heap.free(self._address)
             self._address = 0
 
@@ -61,3 +76,18 @@ class OpenRamDisk(OpenFile):
     def size(self) -> int:
         """The disk's bytes."""
         return len(self._disk.data)
+
+    def _released(self) -> None:
+        self._disk.closed()
+
+
+def mkrd(vfs: Vfs, heap: Heap, minor: int, nsectors: int, sectsize: int) -> None:
+    """Makes /dev/ram<minor>. Raises OSError (EINVAL, ENOMEM, EEXIST)."""
+    if not 0 <= minor < MINORS or nsectors <= 0 or sectsize <= 0:
+        raise OSError(EINVAL, f"mkrd: no RAM disk {minor} of {nsectors} sectors of {sectsize} bytes")
+    disk = RamDisk(heap, nsectors, sectsize)
+    try:
+        vfs.attach(f"/dev/ram{minor}", disk)
+    except OSError:
+        disk.removed()
+        raise

@@ -11,7 +11,7 @@ from kernel.core import lib
 from kernel.fs.devices import Device, OpenConsole, OpenLog, OpenNull, OpenRandom, OpenZero
 from kernel.fs.openfile import OpenFile
 from kernel.fs.procfs import procfs
-from kernel.fs.tmpfs import TmpDirectory
+from kernel.fs.tmpfs import TmpFs
 from kernel.fs.vfs import Vfs
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def make_tree(kernel: Kernel) -> Vfs:
         tree.filesystems["procfs"] = partial(procfs, kernel)
         tree.mount("/proc", "procfs")
     if options["FS_TMPFS"]:
-        tree.filesystems["tmpfs"] = partial(TmpDirectory, kernel.heap)
+        tree.filesystems["tmpfs"] = partial(TmpFs, kernel.heap)
         tree.mount(str(options["LIBC_TMPDIR"]), "tmpfs")
     return tree
 

@@ -1,14 +1,28 @@
 """The file tree of a board: finds what paths name, and does to it what programs ask for.
 
 Paths are absolute here; :func:`fullpath` makes them so. Failures are OSErrors with NuttX's errno numbers, and their
-texts begin with the name of the call, as the shell's messages do.
+texts begin with the name of the call, as the shell's messages do. What lies inside of a mounted file system is that
+one's business; the rest, the root's own, makes missing directories on the way as NuttX does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from errno import EBUSY, EEXIST, EINVAL, EISDIR, ELOOP, ENAMETOOLONG, ENODEV, ENOENT, ENOTDIR, ENOTEMPTY, ENXIO, EXDEV
+from dataclasses import dataclass, replace
+from errno import (
+    EBUSY,
+    EEXIST,
+    EINVAL,
+    ELOOP,
+    ENAMETOOLONG,
+    ENODEV,
+    ENOENT,
+    ENOSYS,
+    ENOTBLK,
+    ENOTDIR,
+    ENXIO,
+    EXDEV,
+)
 from os import O_CREAT, O_EXCL, O_RDONLY
 
 from kernel.fs.node import Directory, File, Link, Node, Usage
@@ -38,10 +52,19 @@ class Place:
     node: Node | None
     filesystem: Directory
     """the root that ``parent`` belongs to"""
+    below: tuple[str, ...] = ()
+    """names behind ``name``, which is not there itself then"""
+    path: str = "/"
+    """the whole path, links on the way resolved"""
+
+    @property
+    def inside(self) -> Directory:
+        """The root of the file system that the entry itself belongs to: a mount point is its own file system's."""
+        return self.node.root if isinstance(self.node, MountPoint) else self.filesystem
 
 
 class Vfs:
-    """One board's file tree. ``filesystems``: what can be mounted by name: a function that makes the root."""
+    """The tree. ``filesystems``: what can be mounted without a device, by name, each making a root."""
 
     def __init__(self) -> None:
         self.root = PseudoDirectory()
@@ -54,34 +77,48 @@ class Vfs:
 
         Raises OSError (ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG).
         """
-        place = self._walk(path, follow=follow)
-        if place.node is None:
-            raise OSError(ENOENT, f"stat {path}: no such file or directory")
-        return place.node
+        return self._existing(path, "stat", follow=follow)
 
     def directory(self, path: str) -> Directory:
         """The directory of that name. Raises OSError (ENOTDIR and those of find)."""
-        node = self.find(path)
+        node = self._existing(path, "opendir", follow=True)
         if not isinstance(node, Directory):
             raise OSError(ENOTDIR, f"opendir {path}: it is no directory")
         return node
 
+    def realpath(self, path: str) -> str:
+        """The path without links. Raises OSError (ENOENT and those of find)."""
+        place = self._walk(path, follow=True)
+        if place.node is None:
+            raise OSError(ENOENT, f"realpath {path}: no such file or directory")
+        return place.path
+
+    def _existing(self, path: str, call: str, *, follow: bool) -> Node:
+        node = self._walk(path, follow=follow).node
+        if node is None:
+            raise OSError(ENOENT, f"{call} {path}: no such file or directory")
+        return node
+
     def _walk(self, path: str, *, follow: bool, links: int = 0) -> Place:
+        """Along a path as far as there is something. Raises OSError (ENOTDIR or ENOENT, ELOOP, ENAMETOOLONG)."""
+        parts = [part for part in path.split("/") if part not in ("", ".")]
         if len(path) >= PATH_MAX:
             raise OSError(ENAMETOOLONG, f"{path[:32]}...: a path has at most {PATH_MAX - 1} characters")
-        parts = _parts(path)
+        if any(len(name) > NAME_MAX for name in parts):
+            raise OSError(ENAMETOOLONG, f"{path}: a name has at most {NAME_MAX} characters")
         place = Place(self.root, "", self.root, self.root)
         for i, name in enumerate(parts):
             place = self._step(place, name, path)
-            last = i + 1 == len(parts)
-            if isinstance(place.node, Link) and (follow or not last):
+            below = tuple(parts[i + 1 :])
+            if isinstance(place.node, Link) and (follow or below):
                 if links == SYMLOOP_MAX:
                     raise OSError(ELOOP, f"{path}: more than {SYMLOOP_MAX} symbolic links")
                 target = fullpath("/" + "/".join(parts[:i]), place.node.target)
-                return self._walk("/".join([target, *parts[i + 1 :]]), follow=follow, links=links + 1)
-            if place.node is None and not last:
-                raise OSError(ENOENT, f"{path}: there is no {name}")
-        return place
+                return self._walk("/".join([target, *below]), follow=follow, links=links + 1)
+            if place.node is None:
+                place = replace(place, below=below)
+                break
+        return replace(place, path="/" + "/".join(parts))
 
     @staticmethod
     def _step(place: Place, name: str, path: str) -> Place:
@@ -90,9 +127,7 @@ class Vfs:
         if isinstance(directory, MountPoint):
             directory = filesystem = directory.root
         if not isinstance(directory, Directory):
-            raise OSError(ENOTDIR, f"{path}: {place.name} is no directory")
-        if len(name) > NAME_MAX:
-            raise OSError(ENAMETOOLONG, f"{name[:40]}: a name has at most {NAME_MAX} characters")
+            raise OSError(filesystem.through_file, f"stat {path}: {place.name} is no directory")
         return Place(directory, name, directory.find(name), filesystem)
 
     # Opening
@@ -102,122 +137,161 @@ class Vfs:
         place = self._walk(path, follow=True)
         node = place.node
         if node is None:
-            if not flags & O_CREAT:
+            if place.below or not flags & O_CREAT:
                 raise OSError(ENOENT, f"open {path}: no such file")
             node = place.parent.create(place.name, mode)
         elif flags & O_CREAT and flags & O_EXCL:
             raise OSError(EEXIST, f"open {path}: it is there already")
-        if isinstance(node, Directory):
-            raise OSError(EISDIR, f"open {path}: it is a directory")
-        if not isinstance(node, File):
+        if not isinstance(node, (File, Directory)):
             raise OSError(ENXIO, f"open {path}: it cannot be opened")
         return node.open(path, flags)
 
     # Changing the tree
 
     def unlink(self, path: str) -> None:
-        """Takes a file's name away. Raises OSError (EISDIR for a directory)."""
-        place = self._existing(path, "unlink")
-        if isinstance(place.node, Directory):
-            raise OSError(EISDIR, f"unlink {path}: it is a directory")
-        place.parent.detach(place.name).removed()
-
-    def mkdir(self, path: str, mode: int = 0o777) -> None:
-        """Raises OSError (EEXIST, ENOENT, ENOSYS)."""
+        """Takes a name away, not of a directory of a mounted file system. Raises OSError."""
         place = self._walk(path, follow=False)
-        if place.node is not None:
-            raise OSError(EEXIST, f"mkdir {path}: it is there already")
-        place.parent.mkdir(place.name, mode)
+        place.parent.unlink(place.name)
 
     def rmdir(self, path: str) -> None:
-        """Raises OSError (ENOTDIR, ENOTEMPTY, EBUSY for a mount point, ENOSYS)."""
-        place = self._existing(path, "rmdir")
-        if not isinstance(place.node, Directory):
-            raise OSError(ENOTDIR, f"rmdir {path}: it is no directory")
-        if not isinstance(place.node, MountPoint) and place.node.entries():
-            raise OSError(ENOTEMPTY, f"rmdir {path}: something is in it")
-        place.parent.detach(place.name).removed()
+        """Removes an empty directory. Raises OSError."""
+        place = self._walk(path, follow=False)
+        place.parent.rmdir(place.name)
 
-    def rename(self, old: str, new: str) -> None:
-        """Moves an entry within a file system; a file that was there gives way. Raises OSError (EXDEV, EINVAL...)."""
-        source, target = self._existing(old, "rename"), self._walk(new, follow=False)
-        if isinstance(target.node, Directory):
-            target = self._walk(f"{new}/{source.name}", follow=False)
-        if source.filesystem is not target.filesystem:
-            raise OSError(EXDEV, f"rename {old}: {new} is on another file system")
-        if isinstance(source.node, Directory) and (fullpath("/", new) + "/").startswith(fullpath("/", old) + "/"):
-            raise OSError(EINVAL, f"rename {old}: {new} is inside of it")
-        if isinstance(target.node, Directory):
-            raise OSError(EEXIST, f"rename {old}: {new} is a directory")
-        if target.node is source.node:
-            return
-        if target.node is not None:
-            target.parent.detach(target.name).removed()
-        node = source.parent.detach(source.name)
-        target.parent.attach(target.name, node)
+    def mkdir(self, path: str, mode: int = 0o777) -> None:
+        """Raises OSError (EEXIST, ENOENT where directories on the way are not made, ENOSYS)."""
+        place = self._walk(path, follow=False)
+        if place.node is self.root:
+            raise OSError(EEXIST, "mkdir /: it is there already")
+        if place.filesystem is self.root:
+            place = self._reserve(place)
+        elif place.below and place.filesystem.writable:
+            raise OSError(ENOENT, f"mkdir {path}: there is no {place.name}")
+        place.parent.mkdir(place.name, mode)
 
     def attach(self, path: str, node: Node) -> None:
-        """Makes a node an entry: register_driver(), symlink(), mkfifo(). Raises OSError (EEXIST, ENOSYS)."""
+        """Makes a node an entry of the root's own: register_driver(), mkfifo(). Raises OSError (EEXIST)."""
         place = self._walk(path, follow=False)
-        if place.node is not None:
-            raise OSError(EEXIST, f"{path} is there already")
+        if place.node is not None or place.filesystem is not self.root:
+            raise OSError(EEXIST, f"{path} is there already, or in a file system that has no place for such")
+        place = self._reserve(place)
         place.parent.attach(place.name, node)
+
+    def symlink(self, target: str, path: str) -> None:
+        """A link at ``path`` that says ``target``. Raises OSError (EEXIST, ENOSYS in a mounted file system)."""
+        place = self._walk(path, follow=False)
+        if place.inside is not self.root:
+            raise OSError(ENOSYS, f"symlink {path}: its file system has no links")
+        self.attach(path, Link(target))
 
     def readlink(self, path: str) -> str:
         """What a symbolic link says. Raises OSError (EINVAL if it is none)."""
-        node = self.find(path, follow=False)
+        node = self._existing(path, "readlink", follow=False)
         if not isinstance(node, Link):
             raise OSError(EINVAL, f"readlink {path}: it is no symbolic link")
         return node.target
 
-    def _existing(self, path: str, call: str) -> Place:
-        place = self._walk(path, follow=False)
-        if place.node is None:
-            raise OSError(ENOENT, f"{call} {path}: no such file or directory")
-        return place
+    @staticmethod
+    def _reserve(place: Place) -> Place:
+        """Makes the missing directories on the way to an entry of the root's own."""
+        parent, names = place.parent, (place.name, *place.below)
+        for name in names[:-1]:
+            parent.mkdir(name, 0o777)
+            made = parent.find(name)
+            assert isinstance(made, Directory)
+            parent = made
+        return replace(place, parent=parent, name=names[-1], below=())
+
+    # Moving
+
+    def rename(self, old: str, new: str) -> None:
+        """Moves an entry within a file system, into a directory if ``new`` is one; a file that was there gives way.
+
+        Raises OSError (EXDEV, EEXIST if the directory has such an entry, EINVAL for a directory into itself, ...).
+        """
+        source, target = self._walk(old, follow=False), self._walk(new, follow=False)
+        if not source.filesystem.writable:
+            raise OSError(ENOSYS, f"rename {old}: its file system moves nothing")
+        pseudo = source.filesystem is self.root
+        if source.path == target.path and not pseudo:
+            return
+        if source.node is None and (pseudo or not isinstance(target.node, Directory)):
+            raise OSError(ENOENT, f"rename {old}: no such file or directory")
+        if target.inside is not source.filesystem:
+            missing = target.node is None and target.filesystem is self.root
+            raise OSError(ENOENT if missing else EXDEV, f"rename {old}: {new} is on another file system")
+        if target.node is not None and target.node is source.node:
+            return
+        if isinstance(target.node, Directory):
+            target = self._walk(f"{target.path}/{source.name}", follow=False)
+            if target.node is not None:
+                raise OSError(EEXIST, f"rename {old}: {target.path} is there already")
+        if (target.path + "/").startswith(source.path + "/"):
+            raise OSError(EINVAL, f"rename {old}: {new} is inside of it")
+        self._move(source, target)
+
+    def _move(self, source: Place, target: Place) -> None:
+        if target.node is not None:
+            target.parent.detach(target.name).removed()
+        if target.filesystem is self.root:
+            target = self._reserve(target)
+        elif target.below:
+            raise OSError(ENOENT, f"rename {source.path}: there is no {target.name} to hold it")
+        node = source.parent.detach(source.name)
+        try:
+            target.parent.attach(target.name, node)
+        except OSError:
+            source.parent.attach(source.name, node)
+            raise
 
     # File systems
 
-    def mount(self, target: str, fstype: str) -> None:
-        """Mounts a new file system of that type; directories on the way are made. Raises OSError (ENODEV, ENOTDIR...).
+    def mount(self, target: str, fstype: str, source: str = "") -> None:
+        """Mounts a new file system of that type; directories on the way are made.
 
-        What was in the directory is covered meanwhile.
+        What was in the directory is covered meanwhile. Raises OSError (ENOTBLK for a type that is not there, ENODEV
+        for a block device, which no file system of this board can use, ENOTDIR...).
         """
+        if source and self._is_block_device(source):
+            raise OSError(ENODEV, f"mount {target}: no file system {fstype} for a device")
         make = self.filesystems.get(fstype)
         if make is None:
-            raise OSError(ENODEV, f"mount {target}: there is no file system {fstype}")
-        self.mount_root(target, make())
+            raise OSError(ENOTBLK, f"mount {target}: there is no file system {fstype}")
+        place = self._mountable(target)
+        self._cover(place, make())
 
     def mount_root(self, target: str, root: Directory) -> None:
-        """Mounts a file system by its root."""
-        parent: Directory = self.root
-        parts = _parts(target)
-        if not parts:
+        """Mounts a file system by its root. Raises OSError as mount does."""
+        self._cover(self._mountable(target), root)
+
+    def _is_block_device(self, path: str) -> bool:
+        try:
+            return self.find(path).kind == "b"
+        except OSError:
+            return False
+
+    def _mountable(self, target: str) -> Place:
+        place = self._walk(target, follow=True)
+        if place.node is self.root:
             raise OSError(EBUSY, "mount /: the root stays as it is")
-        for name in parts[:-1]:
-            if parent.find(name) is None:
-                parent.mkdir(name, 0o777)
-            node = parent.find(name)
-            if not isinstance(node, PseudoDirectory):
-                raise OSError(ENOTDIR, f"mount {target}: {name} is no directory of the tree itself")
-            parent = node
-        covered = parent.find(parts[-1])
-        if isinstance(covered, MountPoint):
-            raise OSError(EBUSY, f"mount {target}: a file system is mounted there already")
-        if covered is not None and not isinstance(covered, PseudoDirectory):
+        if place.inside is not self.root or not isinstance(place.node, (PseudoDirectory, type(None))):
             raise OSError(ENOTDIR, f"mount {target}: it is no directory of the tree itself")
-        if covered is not None:
-            parent.detach(parts[-1])
-        parent.attach(parts[-1], MountPoint(root, covered))
+        return place
+
+    def _cover(self, place: Place, root: Directory) -> None:
+        place = self._reserve(place)
+        assert isinstance(place.parent, PseudoDirectory)
+        place.parent.cover(place.name, root)
 
     def umount(self, target: str) -> None:
         """Takes a file system away. Raises OSError (ENOENT, EINVAL if nothing is mounted there)."""
-        place = self._existing(target, "umount")
-        node = place.node
-        if not isinstance(node, MountPoint) or not isinstance(place.parent, PseudoDirectory):
+        place = self._walk(target, follow=True)
+        if place.node is None:
+            raise OSError(ENOENT, f"umount {target}: no such file or directory")
+        if not isinstance(place.node, MountPoint) or not isinstance(place.parent, PseudoDirectory):
             raise OSError(EINVAL, f"umount {target}: nothing is mounted there")
         place.parent.uncover(place.name)
-        node.root.removed()
+        place.node.root.removed()
 
     def mounts(self) -> Iterator[tuple[str, str, Usage]]:
         """Where file systems are mounted, their types, and how full they are, by path."""
@@ -230,7 +304,3 @@ def _mounts(path: str, directory: Directory) -> Iterator[tuple[str, str, Usage]]
             yield f"{path}/{name}", node.fstype, node.root.usage()
         elif isinstance(node, PseudoDirectory):
             yield from _mounts(f"{path}/{name}", node)
-
-
-def _parts(path: str) -> list[str]:
-    return [part for part in path.split("/") if part not in ("", ".")]
