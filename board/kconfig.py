@@ -280,6 +280,8 @@ _SHELL = [
     _bool("EXAMPLES_UDPBLASTER", False, "the udpblaster program", "NET_UDP"),
     _hex("EXAMPLES_UDPBLASTER_TARGETIP", 0x0A000002, "the address that it sends from", "EXAMPLES_UDPBLASTER"),
     _hex("EXAMPLES_UDPBLASTER_HOSTIP", 0x0A000001, "the address that it sends to", "EXAMPLES_UDPBLASTER"),
+    _bool("LIBC_STRERROR", False, "programs that print errors know their names"),
+    _bool("SYSTEM_DD", True, "the dd command"),
     _bool("SYSTEM_PING", False, "the ping command", "NET_ICMP_SOCKET"),
     _bool("SERIAL_IFLOWCONTROL", False, "a full console receive buffer takes RTS away; else characters are lost"),
     _bool("TTY_FORCE_PANIC", False, "a character on the console crashes the board"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kernel.apps import App
+from kernel.apps.dd import DD
 from kernel.apps.hello import HELLO
 from kernel.apps.ping import PING
 from kernel.apps.udpblaster import UDPBLASTER
@@ -14,5 +15,5 @@ from kernel.nsh.main import NSH, SH
 
 def builtin_apps(options: Mapping[str, object]) -> dict[str, App]:
     """Those that are configured, by name."""
-    apps = (HELLO, NSH, PING, SH, UDPBLASTER, UDPECHO)
+    apps = (DD, HELLO, NSH, PING, SH, UDPBLASTER, UDPECHO)
     return {app.name: app for app in apps if not app.option or options.get(app.option)}

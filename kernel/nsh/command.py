@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from kernel.strerror import strerror as text_of
 
 if TYPE_CHECKING:
     from kernel.nsh.shell import Shell
@@ -59,7 +60,7 @@ class CallFailed(CommandError):
 
     def message(self, strerror: bool) -> str:
         """The tail of the message: with the error's number or, if CONFIG_NSH_STRERROR is set, its text."""
-        return f"{self.call} failed: {os.strerror(self.errno) if strerror else self.errno}"
+        return f"{self.call} failed: {text_of(self.errno) if strerror else self.errno}"
 
 
 def failed_call(error: OSError, command: str) -> CallFailed:

@@ -1,28 +1,27 @@
-"""Commands about files: cat and ls."""
+"""Commands that look at files and directories: cat, ls, cd, pwd."""
 
 from __future__ import annotations
 
-from errno import EISDIR
-from getopt import GetoptError, getopt
 from typing import TYPE_CHECKING
 
-from kernel.fs.node import Directory, Node
-from kernel.nsh.command import ARGINVALID, OK, TOOMANYARGS, CallFailed, Command, CommandError
+from kernel.fs.node import Directory, Link, Node
+from kernel.nsh.command import ARGINVALID, ERROR, OK, TOOMANYARGS, CallFailed, Command, CommandError
+from kernel.nsh.options import getopt
+from kernel.nsh.paths import HOME, below, dirname, path_of
 
 if TYPE_CHECKING:
     from kernel.nsh.shell import Shell
 
 BUFFER = 1024  # CONFIG_NSH_FILEIOSIZE
 END_OF_INPUT = (b"", b"\x04")  # Ctrl-D; a terminal has no other end
+UNITS = ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K"))
 
 
 def catfile(shell: Shell, command: str, path: str) -> None:
     """Prints a file on behalf of a command. Raises CommandError."""
-    name = shell.sys.fullpath(path)
+    name = path_of(shell, path)
     try:
         file = shell.kernel.vfs.open(name)
-    except IsADirectoryError:
-        raise CallFailed("read", EISDIR) from None  # NuttX opens a directory, and cannot read it
     except OSError as error:
         if name.startswith("/proc"):
             shell.error(command, f"Could not open {name} (is procfs mounted?)")
@@ -42,20 +41,22 @@ def cat(shell: Shell, argv: list[str]) -> int:
     return OK
 
 
+# ls
+
+
 def ls(shell: Shell, argv: list[str]) -> int:
-    """Lists a directory, or names a file. -l: mode and size, -s: size, -R: the directories in it too."""
-    try:
-        given, paths = getopt(argv[1:], "lRsh")
-    except GetoptError:
-        raise CommandError(ARGINVALID) from None
+    """Lists a directory, or names a file. -l: mode and size, -s: size, -h: in units, -R: the directories in it too."""
+    given, paths = getopt(argv, "lRsh")
+    flags = {letter for letter, _ in given}
+    if "?" in flags:
+        for letter, _ in given:
+            if letter == "?":
+                shell.error(argv[0], ARGINVALID)
+        return ERROR
     if len(paths) > 1:
         raise CommandError(TOOMANYARGS)
-    flags = {flag[1:] for flag, _ in given}
-    path = shell.sys.fullpath(paths[0] if paths else ".")
-    try:
-        node = shell.kernel.vfs.find(path)
-    except OSError as error:
-        raise CallFailed("stat", error.errno or 0) from None
+    path = path_of(shell, paths[0]) if paths else shell.sys.getcwd()
+    node = _stat(shell, path)
     if isinstance(node, Directory):
         _list(shell, path, node, flags)
     else:
@@ -63,16 +64,28 @@ def ls(shell: Shell, argv: list[str]) -> int:
     return OK
 
 
+def _stat(shell: Shell, path: str) -> Node:
+    """What a path names in the end. Raises CommandError."""
+    try:
+        return shell.kernel.vfs.find(path)
+    except OSError as error:
+        raise CallFailed("stat", error.errno or 0) from None
+
+
 def _list(shell: Shell, path: str, directory: Directory, flags: set[str]) -> None:
     shell.write(f"{path}:\n")
     entries = directory.entries()
     for name, node in entries.items():
-        slash = "/" if isinstance(node, Directory) else ""
-        shell.write(f"{_details(node, flags)} {name}{slash}\n")
+        if isinstance(node, Link):
+            # Mode and size are those of what it points at, and there have to be some if they are asked for
+            target = _stat(shell, below(path, name)) if flags & {"l", "s"} else node
+            shell.write(f"{_details(target, flags)} {name} ->{node.target}\n")
+        else:
+            shell.write(f"{_details(node, flags)} {name}{'/' if isinstance(node, Directory) else ''}\n")
     if "R" in flags:
         for name, node in entries.items():
             if isinstance(node, Directory):
-                _list(shell, f"{path.rstrip('/')}/{name}", node, flags)
+                _list(shell, below(path, name), node, flags)
 
 
 def _details(node: Node, flags: set[str]) -> str:
@@ -81,12 +94,48 @@ def _details(node: Node, flags: set[str]) -> str:
     if "l" in flags:
         bits = "".join(c if node.mode >> (8 - i) & 1 else "-" for i, c in enumerate("rwxrwxrwx"))
         text += f" {node.kind}{bits}"
-    if "l" in flags or "s" in flags:
-        text += f"{node.size():12}"
+    if flags & {"l", "s"}:
+        text += _human(node.size()) if "h" in flags else f"{node.size():12}"
     return text
 
 
-CAT = Command("cat", cat, "[<path> [<path> [<path> ...]]]", most=None)
-LS = Command("ls", ls, "[-lRsh] <dir-path>", most=4)
+def _human(size: int) -> str:
+    for unit, letter in UNITS:
+        if size >= unit:
+            return f"{size // unit:10}.{size % unit * 10 // unit}{letter}"
+    return f"{size:12}"
 
-COMMANDS = (CAT, LS)
+
+# The working directory
+
+
+def cd(shell: Shell, argv: list[str]) -> int:
+    """Changes the working directory: ~ or nothing is the home directory, - the one before."""
+    word = argv[1] if len(argv) > 1 else "~"
+    if word == "~":
+        path = HOME
+    elif word == "-":
+        path = shell.sys.getenv("OLDPWD") or HOME
+    elif word == "..":
+        path = dirname(shell.sys.getcwd())
+    else:
+        path = path_of(shell, word)
+    try:
+        shell.sys.chdir(path)
+    except OSError as error:
+        raise CallFailed("chdir", error.errno or 0) from None
+    return OK
+
+
+def pwd(shell: Shell, argv: list[str]) -> int:
+    """Prints the working directory."""
+    shell.write(f"{shell.sys.getcwd()}\n")
+    return OK
+
+
+CAT = Command("cat", cat, "[<path> [<path> [<path> ...]]]", most=None)
+CD = Command("cd", cd, "[<dir-path>|-|~|..]", most=1)
+LS = Command("ls", ls, "[-lRsh] <dir-path>", most=4)
+PWD = Command("pwd", pwd)
+
+COMMANDS = (CAT, CD, LS, PWD)

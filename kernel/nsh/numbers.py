@@ -25,7 +25,6 @@ def strtol_prefix(text: str) -> int:
     return (strtol(match[0]) or 0) if match else 0
 
 
-
 def atoi(text: str) -> int:
     """The decimal number that a text begins with, 0 if it begins with none."""
     match = _DECIMAL.match(text)
