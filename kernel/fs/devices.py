@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from os import O_RDWR
+from errno import EACCES
+from os import O_ACCMODE, O_RDONLY, O_RDWR
 from typing import TYPE_CHECKING
 
 from kernel.fs.node import File
@@ -25,7 +26,9 @@ class Device(File):
         self.mode = mode
 
     def open(self, path: str, flags: int) -> OpenFile:
-        """Opens it."""
+        """Opens it. Raises OSError (EACCES) for writing if its driver has no write()."""
+        if flags & O_ACCMODE != O_RDONLY and not self.mode & 0o222:
+            raise OSError(EACCES, f"open {path}: its driver has no write()")
         return self._opened(path, flags)
 
 
@@ -47,7 +50,7 @@ class OpenZero(OpenNull):
 
 
 class OpenRandom(OpenNull):
-    """/dev/random: bytes that the bench's seed decides."""
+    """/dev/random and /dev/urandom: bytes that the bench's seed decides, whatever is written."""
 
     def __init__(self, path: str, flags: int, draw: Callable[[int], bytes]) -> None:
         super().__init__(path, flags)

@@ -7,6 +7,7 @@ gives it, so that ``free`` and ``df`` agree with what is written.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from errno import EBUSY, EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR
 from os import O_ACCMODE, O_APPEND, O_RDONLY, O_TRUNC
@@ -52,6 +53,15 @@ class _Memory:
         if self._address:
             self._heap.free(self._address)
         self._address = self.allocated = 0
+
+
+@contextmanager
+def _no_memory_for(call: str, path: str) -> Iterator[None]:
+    """What the heap refuses meanwhile is an error of that call."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, f"{call} {path}: {error.strerror}") from None
 
 
 class TmpFile(File):
@@ -135,7 +145,8 @@ class OpenTmpFile(OpenFile):
     def _write(self, data: bytes) -> int:
         if self.flags & O_APPEND:
             self.position = len(self._file.data)
-        self._file.write(self.position, data)
+        with _no_memory_for("write", self.path):
+            self._file.write(self.position, data)
         self.position += len(data)
         return len(data)
 
@@ -212,8 +223,9 @@ class TmpDirectory(Directory):
 
     def create(self, name: str, mode: int) -> TmpFile:
         """An empty file. Raises OSError (ENOMEM)."""
-        file = TmpFile(self._heap)
-        self._adopt(name, file)
+        with _no_memory_for("open", name):
+            file = TmpFile(self._heap)
+            self._adopt(name, file)
         return file
 
     def mkdir(self, name: str, mode: int) -> None:

@@ -26,11 +26,11 @@ def make_tree(kernel: Kernel) -> Vfs:
     tree.attach("/dev/null", Device(OpenNull))
     tree.attach("/dev/zero", Device(OpenZero))
     entropy = Random(f"{kernel.clock.seed} {lib.board_id(kernel.board)}")
-    random = Device(partial(OpenRandom, draw=entropy.randbytes), 0o444)
+    opened = partial(OpenRandom, draw=entropy.randbytes)
+    tree.attach("/dev/random", Device(opened, 0o444))
+    tree.attach("/dev/urandom", Device(opened))
     for name in ("console", "ttyS0"):
         tree.attach(f"/dev/{name}", Device(partial(_open_console, kernel)))
-    for name in ("random", "urandom"):
-        tree.attach(f"/dev/{name}", random)
     if options["RAMLOG_SYSLOG"]:
         tree.attach("/dev/kmsg", Device(partial(_open_log, kernel)))
     if options["FS_PROCFS"]:
