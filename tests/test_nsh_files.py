@@ -402,6 +402,11 @@ def test_rm_removes_files_links_trees_and_minds_nothing_if_forced(prepared: Boar
     assert run(prepared, "rm /pseudo/sub", "rm -r /pseudo", "ls /pseudo") == ("nsh: ls: stat failed: 2\n", 1)
 
 
+def test_rm_removes_a_device_if_its_driver_lets_it(prepared: Board) -> None:
+    assert run(prepared, "rm /dev/fifo", "rm /dev/ram7", "rm /dev/ttyS0", "cat /dev/ttyS0")[1] == 1
+    assert run(prepared, "echo still here") == ("still here\n", 0)
+
+
 def test_rm_takes_one_file_only(board: Board) -> None:
     assert run(board, "echo > /tmp/a", "echo > /tmp/b", "rm /tmp/a /tmp/b", "ls /tmp") == ("/tmp:\n b\n", 0)
 

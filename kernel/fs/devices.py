@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class Device(File):
-    """A device: ``opened(path, flags)`` makes what open() returns. Its driver has no unlink()."""
+    """A device: ``opened(path, flags)`` makes what open() returns. ``unlinks``: its driver has an unlink()."""
 
     kind = "c"
-    unlinks = False
 
-    def __init__(self, opened: Callable[[str, int], OpenFile], mode: int = 0o666) -> None:
+    def __init__(self, opened: Callable[[str, int], OpenFile], mode: int = 0o666, *, unlinks: bool = False) -> None:
         self._opened = opened
         self.mode = mode
+        self.unlinks = unlinks
 
     def open(self, path: str, flags: int) -> OpenFile:
         """Opens it. Raises OSError (EACCES) for writing if its driver has no write()."""

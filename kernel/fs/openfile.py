@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from errno import EACCES, EBADF, EINVAL, EMFILE, ENOSYS, ESPIPE
-from os import O_ACCMODE, O_APPEND, O_CLOEXEC, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY, SEEK_SET
+from errno import EACCES, EBADF, EINVAL, EMFILE, ENOSYS
+from os import (
+    O_ACCMODE,
+    O_APPEND,
+    O_CLOEXEC,
+    O_CREAT,
+    O_EXCL,
+    O_RDONLY,
+    O_RDWR,
+    O_TRUNC,
+    O_WRONLY,
+    SEEK_CUR,
+    SEEK_END,
+    SEEK_SET,
+)
 from types import TracebackType
 from typing import TypeVar
 
@@ -49,8 +62,8 @@ class OpenFile:
         raise OSError(EBADF, f"write {self.path}: nothing can be written there")
 
     def size(self) -> int:
-        """Its bytes. Raises OSError (ESPIPE) for what is no file but a stream."""
-        raise OSError(ESPIPE, f"lseek {self.path}: a stream has no positions")
+        """Its bytes. Raises OSError (ENOSYS) for what is no file but a stream."""
+        raise OSError(ENOSYS, f"lseek {self.path}: a stream has no end to count from")
 
     def _truncate(self, size: int) -> None:
         raise OSError(ENOSYS, f"truncate {self.path}: its size is not to be changed")
@@ -76,12 +89,18 @@ class OpenFile:
         return self._write(data)
 
     def seek(self, offset: int, whence: int = SEEK_SET) -> int:
-        """lseek(): returns the new position. Raises OSError (ESPIPE, EINVAL)."""
-        bases = (0, self.position, self.size())
-        if not 0 <= whence < len(bases) or bases[whence] + offset < 0:
-            raise OSError(EINVAL, f"lseek {self.path}: no position {offset} from there")
-        self.position = bases[whence] + offset
-        return self.position
+        """lseek(): returns the new position. That of a stream can be moved, too, which means nothing.
+
+        Raises OSError (EINVAL, ENOSYS for the end of a stream).
+        """
+        if whence not in (SEEK_SET, SEEK_CUR, SEEK_END):
+            raise OSError(EINVAL, f"lseek {self.path}: {whence} is no place to count from")
+        base = {SEEK_SET: 0, SEEK_CUR: self.position}.get(whence)
+        position = offset + (self.size() if base is None else base)
+        if position < 0:
+            raise OSError(EINVAL, f"lseek {self.path}: {position} is no position")
+        self.position = position
+        return position
 
     def truncate(self, size: int) -> None:
         """ftruncate(). Raises OSError (EINVAL if it is open for reading only, ENOSYS, ENOMEM)."""

@@ -30,7 +30,7 @@ def make_tree(kernel: Kernel) -> Vfs:
     tree.attach("/dev/random", Device(opened, 0o444))
     tree.attach("/dev/urandom", Device(opened))
     for name in ("console", "ttyS0"):
-        tree.attach(f"/dev/{name}", Device(partial(_open_console, kernel)))
+        tree.attach(f"/dev/{name}", Device(partial(_open_console, kernel), unlinks=True))
     if options["RAMLOG_SYSLOG"]:
         tree.attach("/dev/kmsg", Device(partial(_open_log, kernel)))
     if options["FS_PROCFS"]:
