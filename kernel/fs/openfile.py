@@ -86,7 +86,7 @@ class OpenFile:
         """Writes; returns how many bytes were. Raises OSError (EACCES if it is open for reading only)."""
         if self.flags & O_ACCMODE == O_RDONLY:
             raise OSError(EACCES, f"write {self.path}: it is open for reading only")
-        return self._write(data)
+        return self._write(data) if data else 0
 
     def seek(self, offset: int, whence: int = SEEK_SET) -> int:
         """lseek(): returns the new position. That of a stream can be moved, too, which means nothing.

@@ -212,15 +212,14 @@ class Vfs:
         source, target = self._walk(old, follow=False), self._walk(new, follow=False)
         if not source.filesystem.writable:
             raise OSError(ENOSYS, f"rename {old}: its file system moves nothing")
-        pseudo = source.filesystem is self.root
-        if source.path == target.path and not pseudo:
+        if source.path == target.path and source.filesystem is not self.root:
             return
-        if source.node is None and (pseudo or not isinstance(target.node, Directory)):
+        if source.node is None:
             raise OSError(ENOENT, f"rename {old}: no such file or directory")
         if target.inside is not source.filesystem:
             missing = target.node is None and target.filesystem is self.root
             raise OSError(ENOENT if missing else EXDEV, f"rename {old}: {new} is on another file system")
-        if target.node is not None and target.node is source.node:
+        if target.node is source.node:
             return
         if isinstance(target.node, Directory):
             target = self._walk(f"{target.path}/{source.name}", follow=False)
