@@ -79,6 +79,7 @@ class Kernel:
         clock.guests[lib.board_id(self.board)] = self
         for what, ps in (costs or {}).items():
             check(lib.board_cost(self.board, COSTS.index(what), ps), f"cost {what}")
+        self._copy_ps = (costs or {}).get("COPY", 0)
         self.delay_irqs(0)
         check(lib.cpuload_init(self.board, int(options.get("SCHED_CPULOAD_TIMECONSTANT", 2)) * 10**9), "CPU load")
         self.mutex_names: dict[int, str] = {}
@@ -258,6 +259,12 @@ class Kernel:
             raise self.cannot_wait("burn time")
         else:
             check(r, f"burn {ns} ns")
+
+    def copied(self, n: int) -> None:
+        """The caller has copied ``n`` bytes, which takes its time. The host, which has none, may do that for nothing."""
+        r = lib.cpu_burn(self.board, n * self._copy_ps // 1000)
+        if r >= core.ACT_BASE:
+            self.clock.follow(r)
 
     def choose(self, site: int | str, name: int, n: int) -> int:
         """A free choice: 0..n-1, 0 being what the plain kernel would do."""

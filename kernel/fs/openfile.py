@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from errno import EACCES, EBADF, EINVAL, EMFILE, ENOSYS
 from os import (
@@ -43,6 +43,7 @@ class OpenFile:
     """What open() makes: flags and a position, shared by all descriptors that were duplicated from one another.
 
     It is closed when the last of them is. A kind of file overrides what it can do; the rest fails as NuttX has it.
+    ``copied``: told how many bytes went through it, if somebody wants to know.
     """
 
     isatty = False
@@ -51,6 +52,7 @@ class OpenFile:
         self.path = path
         self.flags = flags
         self.position = 0
+        self.copied: Callable[[int], None] | None = None
         self._references = 1
 
     # What a kind of file can do
@@ -80,13 +82,19 @@ class OpenFile:
         """
         if self.flags & O_ACCMODE == O_WRONLY:
             raise OSError(EACCES, f"read {self.path}: it is open for writing only")
-        return self._read(n) if n > 0 else b""
+        data = self._read(n) if n > 0 else b""
+        if self.copied is not None:
+            self.copied(len(data))
+        return data
 
     def write(self, data: bytes) -> int:
         """Writes; returns how many bytes were. Raises OSError (EACCES if it is open for reading only)."""
         if self.flags & O_ACCMODE == O_RDONLY:
             raise OSError(EACCES, f"write {self.path}: it is open for reading only")
-        return self._write(data) if data else 0
+        n = self._write(data) if data else 0
+        if self.copied is not None:
+            self.copied(n)
+        return n
 
     def seek(self, offset: int, whence: int = SEEK_SET) -> int:
         """lseek(): returns the new position. That of a stream can be moved, too, which means nothing.

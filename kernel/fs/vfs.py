@@ -64,9 +64,13 @@ class Place:
 
 
 class Vfs:
-    """The tree. ``filesystems``: what can be mounted without a device, by name, each making a root."""
+    """The tree. ``filesystems``: what can be mounted without a device, by name, each making a root.
 
-    def __init__(self) -> None:
+    ``copied``: told how many bytes went into or out of a file.
+    """
+
+    def __init__(self, copied: Callable[[int], None] | None = None) -> None:
+        self._copied = copied
         self.root = PseudoDirectory()
         self.filesystems: dict[str, Callable[[], Directory]] = {}
 
@@ -144,7 +148,9 @@ class Vfs:
             raise OSError(EEXIST, f"open {path}: it is there already")
         if not isinstance(node, (File, Directory)):
             raise OSError(ENXIO, f"open {path}: it cannot be opened")
-        return node.open(path, flags)
+        file = node.open(path, flags)
+        file.copied = self._copied
+        return file
 
     # Changing the tree
 
