@@ -261,7 +261,7 @@ class Kernel:
             check(r, f"burn {ns} ns")
 
     def copied(self, n: int) -> None:
-        """The caller has copied ``n`` bytes, which takes its time. The host, which has none, may do that for nothing."""
+        """The caller has copied ``n`` bytes, which takes its time. For the host, which has none, it is free."""
         r = lib.cpu_burn(self.board, n * self._copy_ps // 1000)
         if r >= core.ACT_BASE:
             self.clock.follow(r)

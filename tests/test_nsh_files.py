@@ -562,6 +562,24 @@ def test_mount_lists_mounts_and_umount_takes_them_away(board: Board) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("nsectors", "shown"),
+    [
+        (0, "        1K        0B         1K"),
+        (1, "     1536B      512B         1K"),
+        (18, "       10K        9K         1K"),
+        (19, "       10K     9728B         1K"),
+        (1998, "     1000K      999K         1K"),
+        (2046, "        1M     1023K         1K"),
+    ],
+)
+def test_df_uses_a_unit_for_what_is_a_multiple_of_it_and_for_what_is_long(
+    board: Board, nsectors: int, shown: str
+) -> None:
+    run(board, f"truncate -s {nsectors * 512 + 3} /tmp/a")
+    assert board.nsh("df -h").splitlines()[-1] == f"  tmpfs     {shown} /tmp"
+
+
 def test_a_mount_covers_what_was_there(board: Board) -> None:
     assert run(board, "mkdir /mnt/below", "mount -t tmpfs /mnt", "ls /mnt") == ("/mnt:\n", 0)
     assert run(board, "umount /mnt", "ls /mnt") == ("/mnt:\n below/\n", 0)
@@ -580,3 +598,21 @@ def test_a_ram_disk_has_sectors_and_goes_when_it_is_removed(board: Board) -> Non
     assert run(board, "cp /dev/zero /dev/ram5") == ("nsh: cp: write failed: 27\n", 1)
     assert run(board, "rm /dev/ram5", "cat /dev/ram5") == ("nsh: cat: open failed: 2\n", 1)
     assert board.kernel.heap.stats().used == before
+
+
+# Time
+
+
+def test_copying_takes_the_time_that_the_profile_says() -> None:
+    with Board(COST_COPY=1000, CPU_MHZ=1000) as board:
+        board.boot()
+        begun = board.kernel.clock.now_ns
+        assert run(board, "cp /proc/version /tmp/v; ls -s /tmp/v")[1] == 0
+        size = int(board.nsh("ls -s /tmp/v").split()[0])
+        assert board.kernel.clock.now_ns - begun == 2 * size * 1000
+
+
+def test_others_run_beside_an_endless_copy_where_copying_takes_time() -> None:
+    with Board(COST_COPY=1000, RR_INTERVAL=10) as board:
+        board.nsh("cp /dev/zero /dev/null &")
+        assert run(board, "echo still here") == ("still here\n", 0)
