@@ -244,6 +244,18 @@ def test_where_memory_runs_out_nothing_changes_and_nothing_is_lost(size: int) ->
     assert all(what in ("tmpfs file", "tmpfs file object") for _, _, what in heap.blocks())  # still open above
 
 
+def test_a_file_that_cannot_grow_keeps_the_memory_it_has() -> None:
+    vfs, heap = mounted()
+    with vfs.open("/tmp/a", O_RDWR | O_CREAT) as file:
+        file.write(b"x" * 1000)
+        blocks = heap.blocks()
+        assert errno_of(lambda: file.truncate(1 << 20)) == ENOMEM
+        file.seek(1 << 20)
+        assert errno_of(lambda: file.write(b"x")) == ENOMEM
+        assert sorted(size for _, size, _ in heap.blocks()) == sorted(size for _, size, _ in blocks)
+        assert read_file(vfs, "/tmp/a") == b"x" * 1000
+
+
 def snapshot(vfs: Vfs, path: str = "/tmp") -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for name, node in vfs.directory(path).entries().items():
@@ -298,8 +310,10 @@ def test_a_file_has_slack_and_loses_it_when_it_shrinks_by_much_or_to_nothing() -
         assert data_size() == 1040
         file.truncate(3000)
         assert data_size() == 3520
-        file.truncate(2600)
+        file.truncate(3512 - 1024)
         assert data_size() == 3520
+        file.truncate(3512 - 1025)
+        assert data_size() == 3008  # 2487 + 512
         file.truncate(1000)
         assert data_size() == 1520
         file.truncate(0)

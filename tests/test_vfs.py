@@ -101,6 +101,14 @@ def test_a_full_path_is_what_the_hosts_normpath_makes_of_it(parts: list[str]) ->
     assert fullpath("/x/y", path) == os.path.normpath(os.path.join("/x/y", path)).replace("//", "/")
 
 
+def test_a_relative_link_begins_where_it_is(vfs: Vfs) -> None:
+    vfs.mkdir("/d/e/target")
+    vfs.symlink("e/target", "/d/link")
+    vfs.symlink("../../tmp/a", "/d/e/up")
+    assert vfs.realpath("/d/link") == "/d/e/target"
+    assert vfs.realpath("/d/e/up") == "/tmp/a"
+
+
 def test_eight_links_are_followed_and_no_more(vfs: Vfs) -> None:
     vfs.symlink("/tmp/a", "/l1")
     for i in range(2, 10):
