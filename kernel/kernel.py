@@ -79,7 +79,7 @@ class Kernel:
         clock.guests[lib.board_id(self.board)] = self
         for what, ps in (costs or {}).items():
             check(lib.board_cost(self.board, COSTS.index(what), ps), f"cost {what}")
-        self._copy_ps = (costs or {}).get("COPY", 0)
+        self._copy_ps = costs["COPY"] if costs and "COPY" in costs else 0
         self.delay_irqs(0)
         check(lib.cpuload_init(self.board, int(options.get("SCHED_CPULOAD_TIMECONSTANT", 2)) * 10**9), "CPU load")
         self.mutex_names: dict[int, str] = {}

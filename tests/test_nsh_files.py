@@ -571,6 +571,7 @@ def test_mount_lists_mounts_and_umount_takes_them_away(board: Board) -> None:
         (19, "       10K     9728B         1K"),
         (1998, "     1000K      999K         1K"),
         (2046, "        1M     1023K         1K"),
+        (19996, "        9M     9998K         1K"),
     ],
 )
 def test_df_uses_a_unit_for_what_is_a_multiple_of_it_and_for_what_is_long(

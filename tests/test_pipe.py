@@ -201,6 +201,25 @@ def test_opening_a_fifo_waits_for_the_other_end(first: int, second: int) -> None
         assert sorted(rig.words()) == sorted([first, second])
 
 
+def test_a_fifo_with_something_unread_is_opened_at_once() -> None:
+    with Rig() as rig:
+        fifo = Pipe(rig.kernel)
+
+        def app(sys: Any) -> None:
+            reading, writing = fifo.open("/f", O_RDWR), fifo.open("/f", O_WRONLY)
+            writing.write(b"abc")
+            reading.close()
+            fifo.open("/f", O_WRONLY).close()
+            rig.note("opened for writing")
+            with fifo.open("/f", O_RDONLY) as file:
+                writing.close()
+                rig.note(file.read(9))
+
+        rig.spawn(app)
+        rig.run()
+        assert rig.words() == ["opened for writing", b"abc"]
+
+
 def test_a_fifo_keeps_nothing_once_both_ends_are_closed() -> None:
     with Rig() as rig:
         before = rig.kernel.heap.stats().used

@@ -50,13 +50,9 @@ def cp(shell: Shell, argv: list[str]) -> int:
 def _copy(shell: Shell, source: str, target: str) -> None:
     vfs = shell.kernel.vfs
     with _open(vfs, "open_rdfd", source, O_RDONLY) as reading:
-        flags = O_WRONLY | O_CREAT | O_TRUNC
-        kind = _kind(vfs, target)
-        if kind == "d":
+        if _is_directory(vfs, target):
             target = below(target, basename(source))
-        elif kind not in ("-", ""):
-            flags = O_WRONLY
-        with _open(vfs, "open_wrfd", target, flags) as writing:
+        with _open(vfs, "open_wrfd", target, O_WRONLY | O_CREAT | O_TRUNC) as writing:
             while data := reading.read(BUFFER):
                 while data:
                     data = data[writing.write(data) :]
@@ -69,12 +65,11 @@ def _open(vfs: Vfs, call: str, path: str, flags: int) -> OpenFile:
         raise CallFailed(call, error.errno or 0) from None
 
 
-def _kind(vfs: Vfs, path: str) -> str:
-    """The letter of what is there, "" if nothing is."""
+def _is_directory(vfs: Vfs, path: str) -> bool:
     try:
-        return vfs.find(path).kind
+        return isinstance(vfs.find(path), Directory)
     except OSError:
-        return ""
+        return False
 
 
 def _copy_entries(shell: Shell, source: str, target: str) -> None:
