@@ -85,7 +85,7 @@ def test_the_output_of_a_command_is_one_argument_without_its_end(board: Board) -
 
 def test_a_command_in_back_quotes_that_fails_gives_nothing_and_leaves_its_file(board: Board) -> None:
     assert board.nsh("echo a`false`b") == "nsh: ``: exec failed: 2\nab\n"
-    assert board.nsh("echo `cat /tmp`") == "nsh: cat: read failed: 21\nnsh: ``: exec failed: 21\n\n"
+    assert board.nsh("echo `cat /tmp`") == "nsh: cat: open failed: 22\nnsh: ``: exec failed: 22\n\n"
     assert "TMP" in board.nsh("ls /tmp")
 
 

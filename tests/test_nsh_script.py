@@ -382,7 +382,7 @@ def test_watch_runs_a_command_so_often_and_so_far_apart(board: Board) -> None:
 def test_watch_ends_with_the_command_that_fails_and_says_why(board: Board) -> None:
     reply = board.nsh("watch 'cat /dev/x'")
     assert (reply, reply.status) == ("nsh: cat: open failed: 2\nnsh: watch: cat /dev/x failed: 2\n", 1)
-    assert board.nsh("watch 'cat /tmp'").endswith("nsh: watch: cat /tmp failed: 21\n")
+    assert board.nsh("watch 'cat /tmp'").endswith("nsh: watch: cat /tmp failed: 22\n")
 
 
 def test_watch_ends_with_ctrl_c(board: Board) -> None:
