@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from errno import EINVAL
 
+HOMEDIR = "/"  # CONFIG_LIBC_HOMEDIR
+
 
 class Environment:
     """Names and values, in an array: setting one again moves it to the end, and a hole is filled by the last."""

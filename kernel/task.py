@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from kernel.core import ACT_BASE, KILLED, check, lib
-from kernel.environ import Environment
+from kernel.environ import HOMEDIR, Environment
 from kernel.errors import Hang, TaskExit
 from kernel.fs.openfile import FileTable
 
@@ -51,6 +51,7 @@ class Task:
         self.facade: Any = None
         self.files = FileTable()
         self.env = Environment()
+        self.env.setenv("PWD", HOMEDIR)  # as the idle task bequeaths it at boot
         self.waits_for: Task | None = None  # the one whose end it waited for last
         self.at_exit: list[Callable[[], None]] = []
         self.caught: set[int] = set()  # signals that end its waits with EINTR instead of the task

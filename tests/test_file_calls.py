@@ -165,7 +165,7 @@ def test_the_working_directory_is_in_the_environment_and_children_have_it_too() 
         sys.setenv("name", "other")
 
     def app(sys: Any) -> None:
-        assert (sys.getcwd(), sys.getenv("PWD")) == ("/", None)
+        assert (sys.getcwd(), sys.getenv("PWD")) == ("/", "/")
         sys.mkdir("/tmp/d")
         sys.chdir("tmp/d")
         sys.setenv("name", "TOM")

@@ -24,7 +24,7 @@ def plain() -> Iterator[Board]:
 
 
 def test_set_makes_a_variable_that_only_the_shell_knows(board: Board) -> None:
-    assert board.nsh("set a 1; set b '  two words '; set; env; sh -c 'echo ${a}x'") == "a=1\nb=two words\n\nx\n"
+    assert board.nsh("set a 1; set b '  two words '; set; env; sh -c 'echo ${a}x'") == "a=1\nb=two words\n\nPWD=/\nx\n"
 
 
 def test_a_variable_that_is_set_again_comes_last(board: Board) -> None:
@@ -40,15 +40,15 @@ def test_a_name_ends_at_its_equals_sign(board: Board) -> None:
 
 
 def test_without_variables_of_its_own_set_changes_the_environment(plain: Board) -> None:
-    assert plain.nsh("set name TOM; echo $name; env") == "TOM\nname=TOM\n"
-    assert plain.nsh("set name TOM; set name ''; env") == ""
-    assert plain.nsh("set a 1; set b 2; set c 3; set a 4; env") == "c=3\nb=2\na=4\n"
+    assert plain.nsh("set name TOM; echo $name; env") == "TOM\nPWD=/\nname=TOM\n"
+    assert plain.nsh("set name TOM; set name ''; env") == "PWD=/\n"
+    assert plain.nsh("set a 1; set b 2; set c 3; set a 4; env") == "PWD=/\nc=3\nb=2\na=4\n"
     assert plain.nsh("set a 1; sh -c 'echo ${a}'") == "1\n"
     assert plain.nsh("set a=b c; echo $a") == "b=c\n"
 
 
 def test_a_variable_of_the_environment_is_set_there(board: Board) -> None:
-    assert board.nsh("export a 1; set a 2; env; set") == "a=2\n\n"
+    assert board.nsh("export a 1; set a 2; env; set") == "PWD=/\na=2\n\n"
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_set_minus_x_shows_variables_as_they_are_looked_up(board: Board) -> None
 
 
 def test_unset_removes_a_variable_wherever_it_is(board: Board) -> None:
-    assert board.nsh("set a 1; export b 2; unset a; unset b; unset c; set; env") == "\n"
+    assert board.nsh("set a 1; export b 2; unset a; unset b; unset c; set; env") == "\nPWD=/\n"
 
 
 @pytest.mark.parametrize("name", ["a=1", '""'])
@@ -105,12 +105,12 @@ def test_unset_of_what_is_no_name_fails(board: Board, name: str) -> None:
 
 
 def test_export_moves_a_variable_to_the_environment(board: Board) -> None:
-    assert board.nsh("set a 1; export a; set; env; sh -c 'echo ${a}'") == "\na=1\n1\n"
-    assert board.nsh("set a 1; export a 2; set; env") == "\na=2\n"
+    assert board.nsh("set a 1; export a; set; env; sh -c 'echo ${a}'") == "\nPWD=/\na=1\n1\n"
+    assert board.nsh("set a 1; export a 2; set; env") == "\nPWD=/\na=2\n"
 
 
 def test_export_of_nothing_removes_from_the_environment(board: Board) -> None:
-    assert board.nsh("export a 1; export a; env") == ""
+    assert board.nsh("export a 1; export a; env") == "PWD=/\n"
 
 
 def test_export_of_what_is_no_name_complains_of_unsetenv_as_nuttx_does(board: Board) -> None:

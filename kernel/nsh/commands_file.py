@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kernel.environ import HOMEDIR
 from kernel.fs.node import Directory, Link, Node
 from kernel.nsh.command import ARGINVALID, ERROR, OK, TOOMANYARGS, CallFailed, Command, CommandError
 from kernel.nsh.options import getopt
-from kernel.nsh.paths import HOME, below, dirname, path_of
+from kernel.nsh.paths import below, dirname, path_of
 
 if TYPE_CHECKING:
     from kernel.nsh.shell import Shell
@@ -113,9 +114,9 @@ def cd(shell: Shell, argv: list[str]) -> int:
     """Changes the working directory: ~ or nothing is the home directory, - the one before."""
     word = argv[1] if len(argv) > 1 else "~"
     if word == "~":
-        path = HOME
+        path = HOMEDIR
     elif word == "-":
-        path = shell.sys.getenv("OLDPWD") or HOME
+        path = shell.sys.getenv("OLDPWD") or HOMEDIR
     elif word == "..":
         path = dirname(shell.sys.getcwd())
     else:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kernel.environ import HOMEDIR
+
 if TYPE_CHECKING:
     from kernel.nsh.shell import Shell
 
-HOME = "/"  # CONFIG_LIBC_HOMEDIR
 
 
 def path_of(shell: Shell, word: str) -> str:
     """The absolute path that a word stands for; no word at all stands for the home directory."""
-    return shell.sys.fullpath(word) if word else HOME
+    return shell.sys.fullpath(word) if word else HOMEDIR
 
 
 def below(directory: str, name: str) -> str:

@@ -8,6 +8,7 @@ from os import O_CLOEXEC, O_RDONLY
 from typing import TYPE_CHECKING
 
 from kernel.apps import App
+from kernel.environ import HOMEDIR
 from kernel.fs.openfile import STDERR, STDIN, STDOUT, OpenFile
 from kernel.kernel import SIGINT
 from kernel.nsh.command import ERROR, OK, Command, ShellExit, failed_call
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from kernel.syscalls import Sys
 
 GREETING = f"\nNuttShell (NSH) NuttX-{RELEASE}\n"
-HOME = "/"  # CONFIG_LIBC_HOMEDIR
 JUMP_USEC = 200  # a few lines of a script, on a microcontroller
 SCRIPTS_MAX = 32  # scripts within scripts: there, one that runs itself ends with the stack
 
@@ -207,7 +207,7 @@ class Shell:
 
     def fullpath(self, path: str) -> str:
         """An absolute path; an empty one is the home directory."""
-        return self.sys.fullpath(path or HOME)
+        return self.sys.fullpath(path or HOMEDIR)
 
     # Variables
 

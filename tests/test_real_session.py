@@ -1,0 +1,167 @@
+"""The recorded session with NuttX's simulator, typed again at a board's console, command by command.
+
+The table says of every block how closely it has to agree. What the recording does not have is said there, too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from shell_kit import PROMPT, SESSION
+
+from board import Board
+
+Compare = Callable[[str, str], None]
+
+
+def exact(ours: str, real: str) -> None:
+    """To the byte, up to the last line end: the recording has kept one of those, whatever a command printed."""
+    assert ours.rstrip("\n") == real.rstrip("\n")
+
+
+def but(*volatile: str) -> Compare:
+    """To the byte, but for what these expressions match; they must match equally often on both sides."""
+
+    def compare(ours: str, real: str) -> None:
+        for pattern in volatile:
+            expression = re.compile(pattern, re.M)
+            assert len(expression.findall(ours)) == len(expression.findall(real)), pattern
+            ours, real = expression.sub("*", ours), expression.sub("*", real)
+        exact(ours, real)
+
+    return compare
+
+
+def ipv4_and_udp(compare: Compare) -> Compare:
+    """As that, without the lines and columns that a system with IPv6 and TCP has more; the board has neither yet."""
+
+    def reduced(real: str) -> str:
+        return "".join(map(_without_columns, real.splitlines(keepends=True)))
+
+    return lambda ours, real: compare(ours, reduced(real))
+
+
+def _without_columns(line: str) -> str:
+    if line.lstrip().startswith(("inet6", "IPv6  ", "TCP", "RST:", "Rexmit")):
+        return ""
+    if line.startswith("\t    IPv4     IPv6"):
+        return line.replace("IPv6     ", "")
+    if re.match(r"\t    [0-9a-f]{8} [0-9a-f]{8} [0-9a-f]{8} [0-9a-f]{8}$", line):
+        return line[:14] + line[23:]
+    if "ICMPv6" in line:
+        return line[:17] + line[29:41] + "\n"
+    if re.match(r"[ A-Z]", line) and line[11:13] == "  " and "VHL" not in line:
+        return line[:17] + line[29:41] + "\n"
+    return line
+
+
+def help_layout(ours: str, real: str) -> None:
+    """Usage line, heading of the programs and column width; the commands are those that each of the two has."""
+    ours_lines, real_lines = ours.splitlines(), real.splitlines()
+    assert ours_lines[:2] == real_lines[:2]
+    assert "\nBuiltin Apps:\n" in ours and "\nBuiltin Apps:\n" in real
+    cell = re.compile(r"(?:    )((?:\S+ +)+)$")
+    for line in ours_lines[2:] + real_lines[2:]:
+        assert line in ("", "Builtin Apps:") or (cell.match(line) and len(line) <= 80), line
+    names = set(" ".join(real_lines[2:]).replace("Builtin Apps:", "").split())
+    missing = names - set(" ".join(ours_lines[2:]).replace("Builtin Apps:", "").split())
+    assert missing == NOT_HERE
+
+
+NOT_HERE = {
+    *("du", "get", "put", "losetup", "nslookup", "wget"),
+    *("iperf", "ntpcstart", "ntpcstatus", "ntpcstop", "ostest", "ping6", "tcpclient", "tcpecho", "telnet", "telnetd"),
+}
+"""What the recorded system has and the board does not: TCP and IPv6 programs, loop devices, NuttX's own test."""
+
+
+def ps_layout(ours: str, real: str) -> None:
+    """Headings and columns; the idle task, the workers and the shell to the byte, but for pids and addresses."""
+    header, *rows = ours.splitlines()
+    real_header, *real_rows = real.splitlines()
+    assert header == real_header
+
+    def by_name(lines: list[str]) -> dict[str, str]:
+        masked = (re.sub(r"0x[0-9a-f]+", "0x*", line) for line in lines)
+        return {re.split(r"% {2}", line)[1].split()[0]: line[17:] for line in masked}
+
+    named, real_named = by_name(rows), by_name(real_rows)
+    for name in ("Idle_Task", "hpwork", "lpwork", "nsh_main"):
+        size = re.compile(r"\b00\d{5} 00\d{5}\b")  # a stack's size depends on where the allocator has put it
+        assert size.sub("*", named[name]) == size.sub("*", real_named[name])
+
+
+def same_names(ours: str, real: str) -> None:
+    """The same entries, in the same order, but for the numbers of tasks, and for TCP's."""
+    other = re.compile(r" (\d+/|tcp)$")
+    names, real_names = ([line for line in text.splitlines() if not other.match(line)] for text in (ours, real))
+    assert names == real_names
+
+
+MEMINFO = but(r" +\d+ +\d+ +\d+ +\d+ +\d+ +\d+ Umem")
+COUNTERS = r"(?<= )[0-9a-f]{8}\b|(?<= )[0-9a-f]{1,8} +$"
+STATISTICS = r"\b[0-9a-f]{4}\b"
+HWADDR = r"(?<=HWaddr )[0-9a-f:]{17}"
+
+HOW: dict[str, Compare] = {
+    "help": help_layout,
+    "uname -a": but(r"(?<=NuttX  13\.0\.1).* sim sim"),
+    "free": MEMINFO,
+    "cat /proc/meminfo": MEMINFO,
+    "ps": ps_layout,
+    "ifconfig": ipv4_and_udp(but(HWADDR)),
+    "cat /proc/net/eth0": ipv4_and_udp(but(HWADDR, COUNTERS)),
+    "cat /proc/net/stat": ipv4_and_udp(but(STATISTICS)),
+    "ls /proc": same_names,
+    "ls /proc/net": same_names,
+    'time "sleep 1"': but(r"(?<=^1\.)\d{4}(?= sec)"),
+    "cat /proc/uptime": but(r"^ +\d+\.\d\d$"),
+    "uptime": but(r"^\d\d:\d\d:\d\d up  \d:\d\d"),
+    "ping -c 3 10.0.1.1": but(r"(?<=, time )\d+(?= ms)"),
+    "sleep 3 &": but(r"(?<=sh \[)\d+(?=:100\])"),
+}
+"""By command; what is not here is exact."""
+
+
+def blocks() -> list[tuple[str, str]]:
+    """Commands and what they printed, in the order of the recording."""
+    text = SESSION.read_text(encoding="utf-8")
+    return [(c, o) for c, _, o in (block.partition("\n") for block in text.split("\n=== ")[1:])]
+
+
+class Typist:
+    """Types at the console and reads up to the next prompt."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._port = board.console.open(timeout=100)
+        self._port.read_until(PROMPT)
+
+    def __call__(self, command: str) -> str:
+        self._port.write(command.encode() + b"\r")
+        answer: bytes = self._port.read_until(PROMPT)
+        echo = command.encode() + b"\r\n"
+        assert answer.startswith(echo) and answer.endswith(PROMPT)
+        return answer[len(echo) : -len(PROMPT)].replace(b"\r\n", b"\n").decode()
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[list[tuple[str, str, str]]]:
+    """Every command of the recording with what the board prints and what NuttX printed."""
+    with Board("sim-console") as board:
+        assert board.eth0.host is not None
+        board.eth0.host.answers(echo=True)
+        typed = Typist(board)
+        yield [(command, typed(command), real) for command, real in blocks()]
+
+
+@pytest.mark.parametrize("number", range(len(blocks())), ids=[command for command, _ in blocks()])
+def test_the_board_prints_what_nuttx_printed(session: list[tuple[str, str, str]], number: int) -> None:
+    command, ours, real = session[number]
+    HOW.get(command, exact)(ours, real)
+
+
+def test_every_rule_is_for_a_command_of_the_recording() -> None:
+    assert set(HOW) <= {command for command, _ in blocks()}
