@@ -38,7 +38,7 @@ from kernel.wqueue import HPWORK, LPWORK, Work, WorkQueue
 if TYPE_CHECKING:
     from kernel.apps import App
     from kernel.console import Console
-    from kernel.nsh.history import History
+    from kernel.nsh.edit.history import History
     from kernel.socket import Socket
 
 Options = Mapping[str, Any]
@@ -96,7 +96,7 @@ class Kernel:
         self._joiners: dict[int, Semaphore] = {}
         self.console: Console | None = None
         self.apps: dict[str, App] = {}  # the built-in programs
-        self.history: History | None = None  # of command lines; kernel/nsh/editor.py makes it, all sessions share it
+        self.history: History | None = None  # of command lines, for all sessions; kernel/nsh/edit/editor.py makes it
         self.booted = False
         self.on_reboot: Callable[[], None] | None = None
         self.on_poweroff: Callable[[], None] | None = None

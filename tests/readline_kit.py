@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from kernel.nsh.history import History
-from kernel.nsh.readline import Readline
+from kernel.nsh.edit.history import History
+from kernel.nsh.edit.readline import Readline
 
 PROMPT = b"nsh> "
 COMMANDS = ["?", "cat", "cd", "date", "dd", "echo", "exit", "help", "hexdump", "ls"]

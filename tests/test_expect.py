@@ -345,7 +345,7 @@ def test_a_command_that_hangs_at_a_lock_names_its_holder(b: Board, port: ExpectP
     assert "    | nsh_main" not in text and "what came and was not read" not in text
     assert re.search(r"nsh_main: waits for net_lock, held by hog \(pid \d+\)", text)
     assert re.search(r"hog: waits for semaphore", text) and re.search(r"hog \(pid \d+\) holds net_lock", text)
-    assert "ifconfig (kernel/nsh/commands_net.py" in text
+    assert "ifconfig (kernel/nsh/commands/net.py" in text
     assert re.search(r"^last prompt, at 1\.\d+ s: nsh> ifconfig eth0 mtu 1400$", text, re.MULTILINE)
 
 

@@ -9,7 +9,7 @@ from board import Board
 from kernel.apps import App
 from kernel.nsh import run_command
 from kernel.nsh.command import Command
-from kernel.nsh.commands import COMMANDS
+from kernel.nsh.commands.table import COMMANDS
 
 
 @pytest.fixture

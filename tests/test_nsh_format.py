@@ -6,8 +6,8 @@ import pytest
 from shell_kit import layout, real_session
 
 from board import Board
-from kernel.nsh.commands_basic import columns
-from kernel.nsh.tasklist import ps_line
+from kernel.nsh.commands.basic import columns
+from kernel.nsh.commands.tasklist import ps_line
 from kernel.taskinfo import TaskInfo
 
 

@@ -13,7 +13,7 @@ from kernel.apps import App
 from kernel.fs.openfile import STDERR, STDIN
 from kernel.fs.pipe import Pipe
 from kernel.nsh.command import Command, ShellExit
-from kernel.nsh.commands import COMMANDS
+from kernel.nsh.commands.table import COMMANDS
 from kernel.nsh.main import Output, make_shell
 from kernel.syscalls import Sys
 from kernel.taskinfo import task_pids

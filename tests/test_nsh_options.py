@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from kernel.nsh.commands.options import getopt
 from kernel.nsh.numbers import atoi
-from kernel.nsh.options import getopt
 
 
 @pytest.mark.parametrize(

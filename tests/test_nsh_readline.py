@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from readline_kit import EVERYTHING, LEAST, Typist, session, typed
 
-from kernel.nsh.history import History
-from kernel.nsh.readline import Readline
+from kernel.nsh.edit.history import History
+from kernel.nsh.edit.readline import Readline
 
 VECTORS = json.loads((Path(__file__).parent / "readline_vectors.txt").read_text(encoding="utf-8"))
 """Rows: all options or none of them, LINE_MAX, keys, output; recorded from NuttX's readline_common.c (nuttx-apps

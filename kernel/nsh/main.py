@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kernel.apps import App
 from kernel.fs.openfile import STDERR, STDIN, OpenFile
 from kernel.nsh.command import ARGREQUIRED, OK, SYNTAX, ShellExit
-from kernel.nsh.commands import COMMANDS
+from kernel.nsh.commands.table import COMMANDS
 from kernel.nsh.shell import GREETING, Shell
 from kernel.syslog import LOG_ERR
 from kernel.task import Task

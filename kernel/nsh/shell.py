@@ -13,10 +13,10 @@ from kernel.fs.openfile import STDERR, STDIN, STDOUT, OpenFile
 from kernel.kernel import SIGINT
 from kernel.nsh.command import ERROR, OK, Command, ShellExit, failed_call
 from kernel.nsh.control import NESTING, Control
-from kernel.nsh.editor import make_readline
+from kernel.nsh.edit.editor import make_readline
+from kernel.nsh.edit.readline import Readline, Stream
 from kernel.nsh.line import run_command_line
 from kernel.nsh.parse import ParseError, split_command
-from kernel.nsh.readline import Readline, Stream
 from kernel.nsh.script import ScriptStream
 from kernel.version import RELEASE
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from kernel.fs import ramdisk
 from kernel.nsh.command import ARGINVALID, ARGREQUIRED, ERROR, OK, TOOMANYARGS, CallFailed, Command, CommandError
-from kernel.nsh.commands_file import catfile
+from kernel.nsh.commands.file import catfile
+from kernel.nsh.commands.options import getopt
+from kernel.nsh.commands.paths import path_of
 from kernel.nsh.numbers import atoi
-from kernel.nsh.options import getopt
-from kernel.nsh.paths import path_of
 
 if TYPE_CHECKING:
     from kernel.nsh.shell import Shell

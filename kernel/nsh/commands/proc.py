@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from kernel.kernel import SIGTERM
 from kernel.nsh.command import ARGINVALID, ERROR, OK, CallFailed, Command, CommandError
-from kernel.nsh.commands_file import catfile
-from kernel.nsh.commands_task import DIGITS, send_signal
-from kernel.nsh.tasklist import PROC, atoi, call_failed, find_tasks, proc_names
-from kernel.nsh.top import top
+from kernel.nsh.commands.file import catfile
+from kernel.nsh.commands.task import DIGITS, send_signal
+from kernel.nsh.commands.tasklist import PROC, atoi, call_failed, find_tasks, proc_names
+from kernel.nsh.commands.top import top
 
 if TYPE_CHECKING:
     from kernel.nsh.shell import Shell

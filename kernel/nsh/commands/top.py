@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kernel.cpuload import SI_LOAD_SHIFT, sysinfo_load
 from kernel.fs.openfile import STDIN
 from kernel.nsh.command import ERROR, OK, CallFailed
-from kernel.nsh.tasklist import atoi, proc_names, proc_task, ps_line, ps_title
+from kernel.nsh.commands.tasklist import atoi, proc_names, proc_task, ps_line, ps_title
 from kernel.taskinfo import TaskInfo, task_info
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from kernel.nsh.command import ARGINVALID, ERROR, OK, SYNTAX, Command, CommandError
-from kernel.nsh.condition import holds
+from kernel.nsh.commands.condition import holds
 from kernel.nsh.numbers import strtol, wrapped
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from errno import EINVAL
 from typing import TYPE_CHECKING
 
 from kernel.nsh.command import ARGINVALID, ARGREQUIRED, ERROR, OK, CallFailed, Command, CommandError
-from kernel.nsh.commands_file import catfile
+from kernel.nsh.commands.file import catfile
 
 if TYPE_CHECKING:
     from kernel.nsh.shell import Shell

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kernel.fs.procnet import net_device, net_stat
 from kernel.inet import ether_aton, inet_addr, inet_ntoa
 from kernel.nsh.command import ARGINVALID, ERROR, OK, Command, CommandError
-from kernel.nsh.commands_file import catfile
+from kernel.nsh.commands.file import catfile
 
 if TYPE_CHECKING:
     from kernel.netdev import NetDevice

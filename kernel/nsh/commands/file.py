@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from kernel.environ import HOMEDIR
 from kernel.fs.node import Directory, Link, Node
 from kernel.nsh.command import ARGINVALID, ERROR, OK, TOOMANYARGS, CallFailed, Command, CommandError
-from kernel.nsh.options import getopt
-from kernel.nsh.paths import below, dirname, path_of
+from kernel.nsh.commands.options import getopt
+from kernel.nsh.commands.paths import below, dirname, path_of
 
 if TYPE_CHECKING:
     from kernel.nsh.shell import Shell

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from kernel.nsh.history import History
-from kernel.nsh.readline import Readline, Stream
+from kernel.nsh.edit.history import History
+from kernel.nsh.edit.readline import Readline, Stream
 
 if TYPE_CHECKING:
     from kernel.kernel import Kernel

@@ -10,8 +10,8 @@ from kernel.arp import arp_delete, arp_get, arp_set, arp_table
 from kernel.core import lib
 from kernel.inet import ether_aton, ether_ntoa, inet_addr, inet_ntoa
 from kernel.nsh.command import ARGINVALID, ARGREQUIRED, OK, TOOMANYARGS, CallFailed, Command, CommandError
-from kernel.nsh.commands_file import catfile
-from kernel.nsh.tasklist import PROC
+from kernel.nsh.commands.file import catfile
+from kernel.nsh.commands.tasklist import PROC
 
 if TYPE_CHECKING:
     from kernel.netdev import NetDevice

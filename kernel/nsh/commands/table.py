@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-from kernel.nsh import (
-    commands_basic,
-    commands_dump,
-    commands_env,
-    commands_file,
-    commands_mount,
-    commands_net,
-    commands_proc,
-    commands_route,
-    commands_script,
-    commands_task,
-    commands_time,
-    commands_tree,
-)
 from kernel.nsh.command import Command
+from kernel.nsh.commands import basic, date, dump, env, file, mount, net, proc, route, script, task, tree
 
 ORDER = """
     . [ ? addroute alias unalias arp basename break cat cd cp cmp dirname date delroute df dmesg echo env exec exit expr
@@ -25,20 +12,7 @@ ORDER = """
     uname umount unset uptime watch xd wait
 """
 
-_MODULES = (
-    commands_basic,
-    commands_dump,
-    commands_env,
-    commands_file,
-    commands_mount,
-    commands_net,
-    commands_proc,
-    commands_route,
-    commands_script,
-    commands_task,
-    commands_time,
-    commands_tree,
-)
+_MODULES = (basic, date, dump, env, file, mount, net, proc, route, script, task, tree)
 
 _BY_NAME = {command.name: command for module in _MODULES for command in module.COMMANDS}
 

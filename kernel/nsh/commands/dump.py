@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from kernel.fs.openfile import OpenFile
 from kernel.nsh.command import ERROR, OK, CallFailed, Command, CommandError
-from kernel.nsh.commands_file import BUFFER
+from kernel.nsh.commands.file import BUFFER
+from kernel.nsh.commands.paths import path_of
 from kernel.nsh.numbers import atoi, strtol
-from kernel.nsh.paths import path_of
 
 if TYPE_CHECKING:
     from kernel.nsh.shell import Shell

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from kernel.fs.node import Directory
 from kernel.fs.openfile import OpenFile
 from kernel.nsh.command import ARGINVALID, ARGREQUIRED, ERROR, OK, SYNTAX, CallFailed, Command, CommandError
-from kernel.nsh.commands_file import BUFFER
+from kernel.nsh.commands.file import BUFFER
+from kernel.nsh.commands.options import getopt
+from kernel.nsh.commands.paths import basename, below, dirname, path_of
 from kernel.nsh.numbers import strtol
-from kernel.nsh.options import getopt
-from kernel.nsh.paths import basename, below, dirname, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

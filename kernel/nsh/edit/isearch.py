@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kernel.nsh.editline import ERASE_TO_EOL, EditLine
-from kernel.nsh.history import History
+from kernel.nsh.edit.editline import ERASE_TO_EOL, EditLine
+from kernel.nsh.edit.history import History
 
 ETX, CTRL_G, BS, CTRL_R, ESC, DEL = 0x03, 0x07, 0x08, 0x12, 0x1B, 0x7F
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from kernel.cpuload import SI_LOAD_SHIFT, sysinfo_load
 from kernel.kernel import SIGTERM
 from kernel.nsh.command import ARGINVALID, ERROR, OK, CallFailed, Command, CommandError
-from kernel.nsh.commands_file import catfile
+from kernel.nsh.commands.file import catfile
+from kernel.nsh.commands.tasklist import proc_names, proc_task, ps_line, ps_title
 from kernel.nsh.numbers import strtol_prefix
-from kernel.nsh.tasklist import proc_names, proc_task, ps_line, ps_title
 from kernel.taskinfo import task_info
 from kernel.version import RELEASE, SYSNAME, version
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Protocol
 
-from kernel.nsh.complete import complete
-from kernel.nsh.editline import BLANK, ERASE_TO_EOL, EditLine
-from kernel.nsh.history import History
-from kernel.nsh.isearch import ReverseSearch
-from kernel.nsh.keys import ESC, Key, KeyDecoder
+from kernel.nsh.edit.complete import complete
+from kernel.nsh.edit.editline import BLANK, ERASE_TO_EOL, EditLine
+from kernel.nsh.edit.history import History
+from kernel.nsh.edit.isearch import ReverseSearch
+from kernel.nsh.edit.keys import ESC, Key, KeyDecoder
 
 BS, TAB, LF, CR, CTRL_R, DEL = 0x08, 0x09, 0x0A, 0x0D, 0x12, 0x7F
 

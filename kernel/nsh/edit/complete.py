@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kernel.nsh.editline import EditLine
+from kernel.nsh.edit.editline import EditLine
 
 
 def complete(line: EditLine, names: Iterable[str]) -> None:

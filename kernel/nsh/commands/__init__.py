@@ -1,0 +1,1 @@
+"""The shell's own commands, a file for each kind; table.py has them all."""

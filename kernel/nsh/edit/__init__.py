@@ -1,0 +1,1 @@
+"""Reading lines from a terminal: editing, history, completion. See readline.py."""
