@@ -155,7 +155,7 @@ def test_where_code_takes_no_time_there_is_no_load() -> None:
 
 
 def test_nothing_of_it_is_there_unless_configured() -> None:
-    with Board() as board:
+    with Board("sim-console") as board:
         board.boot()
         assert {"cpuload", "irqs"} & set(board.nsh("ls /proc").split()) == set()
         assert "loadavg" not in board.nsh("ls /proc/3")

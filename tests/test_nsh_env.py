@@ -179,10 +179,10 @@ def test_a_quoted_word_at_the_end_is_no_alias(three: Board) -> None:
     assert three.nsh("alias a='echo a'; 'a' b") == "a b\n"  # NuttX forgets the quotes over the blank
 
 
-def test_there_is_room_for_as_many_aliases_as_configured(board: Board, three: Board) -> None:
-    reply = board.nsh("alias a=1 b=2")
+def test_there_is_room_for_as_many_aliases_as_configured(plain: Board, three: Board) -> None:
+    reply = plain.nsh("alias a=1 b=2")
     assert (reply, reply.status) == ("alias b='2' failed\n", 1)
-    assert board.nsh("alias a=1 a=2; alias") == "alias a='2'\n"
+    assert plain.nsh("alias a=1 a=2; alias") == "alias a='2'\n"
     assert three.nsh("alias a=1 b=2 c=3") == ""
     assert three.nsh("alias a=1 b=2 c=3; unalias b; alias d=4; alias d") == "alias d='4'\n"
 

@@ -13,7 +13,7 @@ from kernel.taskinfo import TaskInfo
 
 @pytest.fixture
 def board() -> Iterator[Board]:
-    with Board() as board:
+    with Board("sim-console", NETINIT_NETLOCAL=False) as board:
         assert board.eth0.host is not None
         board.eth0.host.answers(echo=True)
         yield board

@@ -51,10 +51,11 @@ def test_ps_shows_the_tasks_that_are_named_and_passes_over_what_is_no_number(boa
     assert board.nsh("ps -heap").lines == [title]  # a word, unless the heap keeps records of tasks
 
 
-def test_ps_complains_about_each_file_of_a_task_that_is_not_there(board: Board, loaded: Board) -> None:
-    title = board.nsh("ps -heap").text
-    assert said(board, "ps 99") == (title + "nsh: ps: open failed: 2\n" * 4, 0)
-    assert said(board, "ps 3x") == (title + "nsh: ps: open failed: 2\n" * 4, 0)
+def test_ps_complains_about_each_file_of_a_task_that_is_not_there(loaded: Board) -> None:
+    with Board("sim-console") as board:
+        title = board.nsh("ps -heap").text
+        assert said(board, "ps 99") == (title + "nsh: ps: open failed: 2\n" * 4, 0)
+        assert said(board, "ps 3x") == (title + "nsh: ps: open failed: 2\n" * 4, 0)
     assert loaded.nsh("ps 99").text.count("nsh: ps: open failed: 2\n") == 5
 
 

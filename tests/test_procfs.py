@@ -202,4 +202,4 @@ def test_a_full_stack_is_marked() -> None:
         board.boot()
         board.spawn(lambda sys: sys.sleep(1), "narrow", stack=1024)
         board.run(0.1)
-        assert "0000912 0000912 100.0%! narrow" in board.nsh("ps")
+        assert "0000912 0000912 100.0%!  0.0% narrow" in board.nsh("ps")
