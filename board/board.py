@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
@@ -18,6 +19,7 @@ from board.uart import Uart
 from drivers.ethernet import EthernetDriver
 from drivers.loopback import LoopbackDriver
 from drivers.serial import SerialDriver
+from kernel.apps import App
 from kernel.apps.builtin import builtin_apps
 from kernel.core import COSTS
 from kernel.errors import BenchError
@@ -118,6 +120,7 @@ class Board:
         self.number = len(self.bench.boards)
         self.hardware = hardware(self.config)
         self._log: list[str] = []  # reports of earlier boots
+        self._builtins: dict[str, App] = {}
         try:
             self.kernel = self._make_kernel()
             self._solder()
@@ -163,7 +166,7 @@ class Board:
             self._configure(kernel.net.register(self.eth0.driver))
         if self.config.flag("NET_LOOPBACK"):
             kernel.net.register(LoopbackDriver(kernel))
-        kernel.apps = builtin_apps(self.config)
+        kernel.apps = builtin_apps(self.config) | self._builtins
         if self.config.flag("FS_BINFS"):
             kernel.vfs.filesystems["binfs"] = partial(binfs, kernel.apps)
             kernel.vfs.mount("/bin", "binfs")
@@ -229,6 +232,18 @@ class Board:
             use_console(task.files, self.kernel.console, STDOUT)
         self.kernel.tasks.start(task)
         return task
+
+    def builtin(self, main: Callable[[Any], int | None], name: str, priority: int = 100, *, stack: int = 0) -> None:
+        """Makes a program one of the shell's built-in applications, now and after every reset.
+
+        ``main(sys)`` has its arguments in ``sys.argv`` and returns its exit status; a command of its name gives way.
+        Raises ValueError for a name that nobody could type.
+        """
+        if not re.fullmatch(r"[\w.+-]{1,32}", name):
+            raise ValueError(f"builtin: {name!r} is no name of a program: letters, digits, _ . + -, at most 32")
+        self._builtins[name] = App(name, main, priority, stack)
+        if not self.kernel.closed:
+            self.kernel.apps[name] = self._builtins[name]
 
     def nsh(self, command: str, timeout: float = 60.0) -> NshReply:
         """Runs one shell command and returns what it printed, a string that also has the exit status.

@@ -72,3 +72,25 @@ def test_exploring_frames_ends_loops_in_c_after_each_frame(
             board.eth0.host.send(bytes.fromhex(board.eth0.mac.replace(":", "")) + bytes(54))
         board.run(0.1)
         assert len(answers) == calls
+
+
+def test_a_program_of_ones_own_is_a_command_of_the_shell_even_after_a_reset() -> None:
+    def greet(sys: Any) -> int:
+        sys.print("hello,", *sys.argv[1:])
+        return 3
+
+    with Board() as board:
+        board.nsh("echo booted")
+        board.builtin(greet, "greet", priority=90)
+        for _ in range(2):
+            reply = board.nsh("greet you two")
+            assert (reply, reply.status) == ("hello, you two\n", 1)
+            assert "greet" in board.nsh("ls /bin").split() and "greet" in board.nsh("help").split()
+            assert ":90]\n" in board.nsh("greet &")
+            board.reset()
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "x" * 33, "a;b"])
+def test_a_program_needs_a_name_that_can_be_typed(name: str) -> None:
+    with Board() as board, pytest.raises(ValueError, match="no name of a program"):
+        board.builtin(print, name)

@@ -9,13 +9,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class App:
-    """A built-in application. ``main(sys)`` gets its arguments as ``sys.argv`` and returns its exit status.
+    """A built-in application. ``main(sys)`` gets its arguments as ``sys.argv``; returns its exit status, None for 0.
 
     ``stack``: bytes, 0 for CONFIG_DEFAULT_TASK_STACKSIZE. ``option``: what has to be configured for it to be there.
     """
 
     name: str
-    main: Callable[[Any], int]
+    main: Callable[[Any], int | None]
     priority: int = 100
     stack: int = 0
     option: str = ""

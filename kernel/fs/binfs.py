@@ -31,6 +31,5 @@ class BinDirectory(Listing):
 
 
 def binfs(names: Iterable[str]) -> Directory:
-    """Its root, with the programs of those names."""
-    programs = {name: Program() for name in sorted(names)}
-    return BinDirectory(lambda: dict(programs), "binfs", 0o555)
+    """Its root, with the programs that ``names`` has whenever somebody looks."""
+    return BinDirectory(lambda: {name: Program() for name in sorted(names)}, "binfs", 0o555)

@@ -116,8 +116,7 @@ class Shell:
             self._jump(stdin)
 
     def _editor(self, stdin: Stream, stdout: Stream, *, echo: bool) -> Readline:
-        names = [*self.commands, *sorted(self.apps)]
-        return make_readline(self.kernel, stdin, stdout, lambda: names, echo=echo)
+        return make_readline(self.kernel, stdin, stdout, lambda: [*self.commands, *sorted(self.apps)], echo=echo)
 
     def run_line(self, line: str) -> int:
         """Runs the commands of a line; unless ``set +e``, the first one that fails ends it. Raises ShellExit."""
