@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from board import Board
+
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -45,3 +47,21 @@ def test_the_readmes_first_script_prints_what_it_says(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == blocks[at + 1].strip()
     assert (tmp_path / "first.pcapng").stat().st_size > 100
+
+
+def test_the_readmes_session_is_what_the_board_answers() -> None:
+    told = next(block for block in _blocks(ROOT / "README.md") if "nsh> hexdump" in block)
+    with Board() as board, board.console.open(timeout=5) as port:
+        heard = port.expect_prompt().lstrip("\n")
+        for command in re.findall(r"^nsh> (.*)$", told, re.M):
+            heard += f"nsh> {command}\n{port.command(command)}"
+    assert heard == told.partition("\n\n")[2] + "\n"
+
+
+def test_the_readmes_console_script_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    script = next(block for block in _blocks(ROOT / "README.md") if "port.expect_prompt()" in block)
+    with Board() as board:
+        exec(script, {"b": board})
+    release, *rows = capsys.readouterr().out.splitlines()
+    assert release == "13.0.1"
+    assert rows[0].startswith("  TID   PID") and "nsh_main" in "\n".join(rows)
