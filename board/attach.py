@@ -63,6 +63,11 @@ def stdio(board: Board, **options: Any) -> Any:
     return import_module("lab.stdio").attach_stdio(board, **options)
 
 
+def waits(board: Board) -> str:
+    """Who waits for what on a board (lab/state.py)."""
+    return str(import_module("lab.state").waits_text(board.kernel))
+
+
 def capture(board: Board, path: str) -> Any:
     """Writes the board's frames to a pcapng file (lab/capture.py)."""
     return import_module("lab.capture").Capture(board, path)

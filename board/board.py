@@ -248,8 +248,8 @@ class Board:
     def nsh(self, command: str, timeout: float = 60.0) -> NshReply:
         """Runs one shell command and returns what it printed, a string that also has the exit status.
 
-        ``timeout``: virtual seconds. Raises TimeoutError, with what was printed so far, if it does not end in time, and
-        BenchError if the board is off.
+        ``timeout``: virtual seconds. Raises TimeoutError, which tells what was printed so far and what the board's
+        tasks wait for, if it does not end in time, and BenchError if the board is off.
         """
         if not isinstance(command, str):
             raise TypeError(f"nsh: a command is a str, not {command!r}")
@@ -257,11 +257,14 @@ class Board:
         job = run_command(self.kernel, command)
         self._note(f"(host) nsh> {command}\n")
         if not self.bench.run_until(lambda: job.done, timeout):
+            waits = attach.waits(self)
             job.abandon()
             if self.kernel.panic is not None:
                 raise BenchError(f"nsh: {command!r} cannot run any more: {self.kernel.panic}") from self.kernel.panic
             so_far = job.text or "(nothing)"
-            raise TimeoutError(f"nsh: {command!r} did not end within {timeout} virtual seconds; so far:\n{so_far}")
+            raise TimeoutError(
+                f"nsh: {command!r} did not end within {timeout} virtual seconds; so far:\n{so_far}\n{waits}"
+            )
         self._note(job.text)
         return NshReply(job.text, job.status)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from board.consolelog import LogLine, printable
 from kernel.clock import NS
 from lab.heard import plain_text
-from lab.state import idle_workers, locks_text, tasks_text
+from lab.state import waits_text
 
 if TYPE_CHECKING:
     from board.board import Board
@@ -141,10 +141,8 @@ def _board_text(board: Board) -> list[str]:
     elif kernel.closed:
         parts.append("the board is off")
     else:
-        tasks = tasks_text(kernel, without=idle_workers(kernel))
-        parts.append("tasks, but for work queues that have nothing to do:\n" + tasks)
-        parts.append(locks_text(kernel))
-    return [part for part in parts if part]
+        parts.append(waits_text(kernel))
+    return parts
 
 
 def _typed_text(board: Board) -> list[str]:

@@ -59,6 +59,12 @@ def tasks_text(kernel: Kernel, without: Container[int] = ()) -> str:
     return "\n".join(lines)
 
 
+def waits_text(kernel: Kernel) -> str:
+    """The tasks that may hold something up, what they wait for, and the locks that are held."""
+    tasks = "tasks, but for work queues that have nothing to do:\n" + tasks_text(kernel, without=idle_workers(kernel))
+    return "\n".join(part for part in (tasks, locks_text(kernel)) if part)
+
+
 def idle_workers(kernel: Kernel) -> set[int]:
     """Pids of the work queues' workers that have nothing to do."""
     idle: set[int] = set()

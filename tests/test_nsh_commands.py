@@ -322,6 +322,16 @@ def test_a_command_that_does_not_end_is_reported_with_what_it_printed(board: Boa
     assert "sleep" not in board.nsh("ps")
 
 
+def test_a_command_that_does_not_end_is_reported_with_what_it_waits_for(board: Board) -> None:
+    def hog(sys: Any) -> None:
+        with sys.net_lock:
+            sys.sleep(1000)
+
+    board.spawn(hog, "hog")
+    with pytest.raises(TimeoutError, match=r"sh: waits for net_lock, held by hog \(pid \d+\)"):
+        board.nsh("ifconfig eth0 mtu 1400", timeout=5)
+
+
 def test_reboot_ends_the_command_and_starts_the_board_anew(board: Board) -> None:
     board.nsh("ifconfig eth0 10.9.9.9")
     board.nsh("reboot")
