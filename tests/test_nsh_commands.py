@@ -296,8 +296,29 @@ def test_ifconfig_of_one_device_shows_no_statistics(board: Board) -> None:
     assert "Received     " not in text
 
 
-def test_ifconfig_of_an_unknown_device_fails_silently_when_it_sets(board: Board) -> None:
-    assert run(board, "ifconfig eth7 10.0.1.9") == ("", 1)
+def test_ifconfig_sets_nothing_of_an_unknown_device_and_has_done_its_work(board: Board) -> None:
+    assert run(board, "ifconfig eth7 10.0.1.9") == ("", 0)
+    assert run(board, "ifconfig eth7 up") == ("", 0)
+
+
+def test_ifconfig_takes_an_address_without_a_word_before_it_within_its_first_words_only(board: Board) -> None:
+    assert board.nsh("ifconfig eth0 netmask 255.255.0.0 10.0.1.7") == ""
+    assert "\tinet addr:10.0.1.7 DRaddr:10.0.0.1 Mask:255.255.0.0\n" in board.nsh("ifconfig eth0")
+    assert board.nsh("ifconfig eth0 netmask 255.0.0.0 gw 10.0.0.2 10.0.1.8") == "nsh: ifconfig: argument invalid\n"
+    assert "\tinet addr:10.0.1.7 " in board.nsh("ifconfig eth0")
+
+
+def test_ifconfig_refuses_an_mtu_that_the_device_cannot_have(board: Board) -> None:
+    assert run(board, "ifconfig eth0 mtu 9000") == ("nsh: ifconfig: argument invalid\n", 1)
+    assert board.nsh("ifconfig eth0 mtu 5") == ""
+    assert " mtu 1280\n" in board.nsh("ifconfig eth0")
+
+
+def test_ifconfig_up_wins_over_down(board: Board) -> None:
+    assert board.nsh("ifconfig eth0 down") == ""
+    assert " at DOWN mtu" in board.nsh("ifconfig eth0")
+    assert board.nsh("ifconfig eth0 up down") == ""
+    assert " at RUNNING mtu" in board.nsh("ifconfig eth0")
 
 
 def test_ifup_and_ifdown_say_whether_it_worked(board: Board) -> None:

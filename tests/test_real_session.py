@@ -70,7 +70,7 @@ def help_layout(ours: str, real: str) -> None:
 
 
 def columns(text: str) -> list[str]:
-    """The names of a table, column by column, as wide as its longest name needs it and as many as 80 characters have."""
+    """The names of a table, column by column, as wide as the longest name needs and as many as 80 characters hold."""
     rows = [line for line in text.splitlines() if line.startswith("    ")]
     width = max(map(len, " ".join(rows).split())) + 4
     cells = [[row[i : i + width] for i in range(4, len(row), width)] for row in rows]

@@ -34,20 +34,24 @@ class Settings:
 def parse_settings(words: list[str]) -> Settings:
     """The words after the device's name. Raises CommandError."""
     settings = Settings()
-    rest = iter(words)
-    for position, word in enumerate(rest, 2):
+    rest = enumerate(words, 2)  # as the words of the command line are numbered
+
+    def value() -> str:
+        return next(rest, (0, ""))[1]
+
+    for position, word in rest:
         if word in ("dr", "gw", "gateway"):
-            settings.router = _address(next(rest, ""))
+            settings.router = _address(value())
         elif word == "netmask":
-            settings.netmask = _address(next(rest, ""))
+            settings.netmask = _address(value())
         elif word == "hw":
-            settings.mac = _mac(next(rest, ""))
+            settings.mac = _mac(value())
         elif word == "mtu":
-            settings.mtu = _mtu(next(rest, ""))
+            settings.mtu = _mtu(value())
         elif word in ("arp", "-arp"):
             settings.noarp = word == "-arp"
         elif word in ("up", "down"):
-            settings.up = word == "up"
+            settings.up = settings.up or word == "up"  # up wins, wherever it stands
         elif word in ("inet", "add", "del"):
             pass
         elif settings.ip is None and position <= 4:
@@ -79,7 +83,10 @@ def _mtu(text: str) -> int:
 
 
 def ifconfig(shell: Shell, argv: list[str]) -> int:
-    """Shows all devices and the statistics, or one device; with more words it sets addresses and the like."""
+    """Shows all devices and the statistics, or one device; with more words it sets addresses and the like.
+
+    Whether there is a device of that name, and whether it could go up or down, makes no difference then, as in NuttX.
+    """
     kernel = shell.kernel
     if len(argv) == 1:
         for device in kernel.net.devices.values():
@@ -95,11 +102,14 @@ def ifconfig(shell: Shell, argv: list[str]) -> int:
     try:
         device = kernel.net.device(name)
     except OSError:
-        return ERROR  # NuttX sets nothing, and says nothing
-    with kernel.net_lock:
-        _apply(device, settings)
+        return OK
+    try:
+        with kernel.net_lock:
+            _apply(device, settings)
+    except OSError:  # an MTU or a MAC that the device cannot have
+        raise CommandError(ARGINVALID) from None
     if settings.up is not None:
-        return OK if (device.ifup() if settings.up else device.ifdown()) == 0 else ERROR
+        _set_up(device, up=settings.up)
     return OK
 
 
@@ -131,11 +141,15 @@ def ifdown(shell: Shell, argv: list[str]) -> int:
     return _updown(shell, argv, up=False)
 
 
+def _set_up(device: NetDevice, *, up: bool) -> bool:
+    return (device.ifup() if up else device.ifdown()) == 0
+
+
 def _updown(shell: Shell, argv: list[str], *, up: bool) -> int:
     command, name = argv
     try:
         device = shell.kernel.net.device(name)
-        done = (device.ifup() if up else device.ifdown()) == 0
+        done = _set_up(device, up=up)
     except OSError:
         done = False
     shell.write(f"{command} {name}...{'OK' if done else 'Failed'}\n")
