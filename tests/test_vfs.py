@@ -35,7 +35,8 @@ def vfs(heap: Heap) -> Vfs:
     vfs.attach("/dev/null", Device(OpenNull))
     vfs.filesystems["tmpfs"] = partial(TmpFs, heap)
     vfs.mount("/tmp", "tmpfs")
-    vfs.mount_root("/bin", binfs(["ls", "dd"]))
+    vfs.filesystems["binfs"] = partial(binfs, ["ls", "dd"])
+    vfs.mount("/bin", "binfs")
     with vfs.open("/tmp/a", O_WRONLY | O_CREAT) as file:
         file.write(b"abc")
     return vfs

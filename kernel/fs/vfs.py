@@ -262,12 +262,9 @@ class Vfs:
         make = self.filesystems.get(fstype)
         if make is None:
             raise OSError(ENOTBLK, f"mount {target}: there is no file system {fstype}")
-        place = self._mountable(target)
-        self._cover(place, make())
-
-    def mount_root(self, target: str, root: Directory) -> None:
-        """Mounts a file system by its root. Raises OSError as mount does."""
-        self._cover(self._mountable(target), root)
+        place = self._reserve(self._mountable(target))
+        assert isinstance(place.parent, PseudoDirectory)
+        place.parent.cover(place.name, make())
 
     def _is_block_device(self, path: str) -> bool:
         try:
@@ -282,11 +279,6 @@ class Vfs:
         if place.inside is not self.root or not isinstance(place.node, (PseudoDirectory, type(None))):
             raise OSError(ENOTDIR, f"mount {target}: it is no directory of the tree itself")
         return place
-
-    def _cover(self, place: Place, root: Directory) -> None:
-        place = self._reserve(place)
-        assert isinstance(place.parent, PseudoDirectory)
-        place.parent.cover(place.name, root)
 
     def umount(self, target: str) -> None:
         """Takes a file system away. Raises OSError (ENOENT, EINVAL if nothing is mounted there)."""
