@@ -419,6 +419,12 @@ def test_mkdir_makes_what_is_on_the_way_if_asked_or_in_the_tree_itself(board: Bo
     assert run(board, "mkdir /x/y/z", "ls -R /x") == ("/x:\n y/\n/x/y:\n z/\n/x/y/z:\n", 0)
 
 
+def test_cat_copies_every_byte_of_a_file_or_a_pipe_that_is_its_input(board: Board) -> None:
+    """A terminal's Ctrl-D among them, which ends nothing there."""
+    assert run(board, "printf a \\\\x04 b > /tmp/f", "cat < /tmp/f > /tmp/copy", "cmp /tmp/f /tmp/copy") == ("", 0)
+    assert board.nsh("cat /tmp/f | cat").splitlines()[-1] == "a\x04b"
+
+
 def test_truncate_makes_shortens_and_lengthens(board: Board) -> None:
     assert run(board, "truncate -s 0 /tmp/a", "ls -s /tmp/a") == ("           0 /tmp/a\n", 0)
     assert run(board, "echo hello > /tmp/a", "truncate -s 0x2 /tmp/a", "cat /tmp/a") == ("he", 0)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kernel.environ import HOMEDIR
 from kernel.fs.node import Directory, Link, Node
+from kernel.fs.openfile import STDIN
 from kernel.nsh.command import ARGINVALID, ERROR, OK, TOOMANYARGS, CallFailed, Command, CommandError
 from kernel.nsh.commands.options import getopt
 from kernel.nsh.commands.paths import below, dirname, path_of
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from kernel.nsh.shell import Shell
 
 BUFFER = 1024  # CONFIG_NSH_FILEIOSIZE
-END_OF_INPUT = (b"", b"\x04")  # Ctrl-D; a terminal has no other end
+CTRL_D = b"\x04"  # a terminal has no other end
 UNITS = ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K"))
 
 
@@ -37,9 +38,17 @@ def cat(shell: Shell, argv: list[str]) -> int:
     for path in argv[1:]:
         catfile(shell, argv[0], path)
     if len(argv) == 1:
-        while (data := shell.sys.read(1)) not in END_OF_INPUT:
-            shell.sys.write(data)
+        _cat_input(shell)
     return OK
+
+
+def _cat_input(shell: Shell) -> None:
+    stdin = shell.sys.task.files.get(STDIN)
+    typed = stdin is not None and stdin.isatty
+    while data := shell.sys.read(1 if typed else BUFFER):
+        if typed and data == CTRL_D:
+            return
+        shell.sys.write(data)
 
 
 # ls
