@@ -71,6 +71,7 @@ def test_dollar_exclamation_mark_is_the_last_pid(board: Board) -> None:
         ("sleep 1 2", "sleep: too many arguments"),
         ("sleep 0", "sleep: argument invalid"),
         ("sleep x", "sleep: argument invalid"),
+        ("sleep -1", "sleep: argument invalid"),
         ("usleep 1x", "usleep: argument invalid"),
         ("free now", "free: too many arguments"),
         ("ifup", "ifup: missing required argument(s)"),
