@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from greenlet import getcurrent
 
 from kernel.clock import Clock
+from kernel.cpuload import percent
 from kernel.task import Runner, Task
 from kernel.taskinfo import TaskInfo, task_info, task_pids
 from kernel.version import RELEASE, SYSNAME, version
@@ -133,9 +134,10 @@ def _pointer(address: int) -> str:
 def _title(kernel: Kernel) -> str:
     cpu = "   CPU" if kernel.ncpus > 1 else ""
     used = "      USED   FILLED " if kernel.options["STACK_COLORATION"] else ""
+    load = "      CPU" if kernel.options["SCHED_CPULOAD_SYSCLK"] else ""
     return (
         f"dump_tasks:    PID GROUP{cpu} PRI POLICY   TYPE    NPX STATE   EVENT      SIGMASK          STACKBASE"
-        f"  STACKSIZE{used}   COMMAND"
+        f"  STACKSIZE{used}{load}   COMMAND"
     )
 
 
@@ -144,12 +146,14 @@ def _row(kernel: Kernel, pid: int) -> str:
     cpu = f"  {task.assigned_cpu:4}" if kernel.ncpus > 1 else ""
     filled = task.stack_filled
     used = f"   {task.stack_used:7}   {filled // 10:3}.{filled % 10}%{'!' if filled >= 800 else ' '}"
+    columns = used if kernel.options["STACK_COLORATION"] else ""
+    columns += f"   {percent(task.load)}" if kernel.options["SCHED_CPULOAD_SYSCLK"] else ""
     state = f"{task.state} {task.event}" if task.event else task.state
     arguments = "".join(f" {word}" for word in task.args)[:ARGS]
     return (
         f"dump_task:    {task.pid:4} {task.group:5}{cpu} {task.priority:3} {task.policy:<8} {task.kind:<7} "
         f"{'P' if task.exiting else '-':<3} {state:<18} {task.sigmask:016x} {_pointer(task.stack_addr)}"
-        f"   {task.stack_size:7}{used if kernel.options['STACK_COLORATION'] else ''}   {task.name}{arguments}"
+        f"   {task.stack_size:7}{columns}   {task.name}{arguments}"
     )
 
 

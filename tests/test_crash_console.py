@@ -29,12 +29,12 @@ VERSION = r"dump_assert_info: Current Version: NuttX \S* 13\.0\.1 nutloop-\S+ \w
 FRAME = r"sched_dumpstack: \[ *(\d+)\] \[<([^>]+):(\d+)>\] (\S+)"
 TITLE = (
     "dump_tasks:    PID GROUP PRI POLICY   TYPE    NPX STATE   EVENT      SIGMASK          STACKBASE  STACKSIZE"
-    "      USED   FILLED    COMMAND"
+    "      USED   FILLED       CPU   COMMAND"
 )
 ROW = re.compile(
     r"dump_task:    (?P<pid>[ \d]{4}) (?P<group>[ \d]{5}) (?P<pri>[ \d]{3}) (?P<policy>FIFO|RR) +(?P<type>\w+) +"
     r"(?P<npx>[P-])   (?P<state>.{18}) [0-9a-f]{16} (?P<base>0|0x[0-9a-f]+)   (?P<size>[ \d]{7})"
-    r"   (?P<used>[ \d]{7})   [ \d]{3}\.\d%[ !]   (?P<command>.+)"
+    r"   (?P<used>[ \d]{7})   [ \d]{3}\.\d%[ !]   (?P<load>[ \d]{3}\.\d)%   (?P<command>.+)"
 )
 HIT = 6  # the interrupt line whose handler fails
 
@@ -127,6 +127,8 @@ def test_the_task_table_is_the_boards_own() -> None:
                 info.pid, info.group, info.priority, info.stack_size, info.stack_used
             ]  # fmt: skip
             assert (row["type"], int(row["base"], 16)) == (info.kind, info.stack_addr)
+        loads = {command: round(10 * float(row["load"])) for command, row in table.items()}
+        assert loads == {command: info.load for command, info in before.items()} and loads["Idle_Task"] == 1000
         assert table["owner"]["pri"] == "180"
         assert table["owner"]["state"].rstrip() == "Waiting Signal"
         assert table["waiter one two"]["state"].rstrip() == f"Waiting Mutex:{mutex_owner.pid}"
@@ -142,7 +144,7 @@ def test_long_arguments_are_cut_as_nuttx_cuts_them() -> None:
 
 
 def test_columns_follow_the_configuration() -> None:
-    with Board("sim", **PLAIN, STACK_COLORATION=False) as b:
+    with Board("sim", **PLAIN, STACK_COLORATION=False, SCHED_CPULOAD_SYSCLK=False) as b:
         text = "\n".join(dump(rigged(b, no_such_descriptor)))
         assert "  STACKBASE  STACKSIZE   COMMAND\n" in text
         assert re.search(r"dump_task: .* 0x[0-9a-f]+   [ \d]{7}   nsh_main$", text, re.M)
