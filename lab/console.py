@@ -8,16 +8,13 @@ host's clock.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from serial.serialutil import SerialException, SerialTimeoutException
 
 from board.uart import Uart
 from kernel.clock import NS
 from lab.serialport import OUT_LIMIT, Outlet, UartPort
-
-if TYPE_CHECKING:
-    from board.board import Board
 
 POLL_NS = 1_000_000  # what a poll that finds nothing lets pass, so that a loop of polls gets somewhere
 
@@ -171,10 +168,3 @@ class ConsolePort(UartPort):
         self.break_condition = True
         self._clock.run(self._clock.now_ns + round(duration * NS))
         self.break_condition = False
-
-
-def open_console(board: Board, **settings: Any) -> ConsolePort:
-    """A port on a board's console; closed with its bench. ``settings``: those of :class:`ConsolePort`."""
-    port = ConsolePort(board.uart, board.name, **settings)
-    board.bench.on_close.append(port.close)
-    return port
