@@ -248,6 +248,7 @@ class Board:
     def nsh(self, command: str, timeout: float = 60.0) -> NshReply:
         """Runs one shell command and returns what it printed, a string that also has the exit status.
 
+        It has a shell of its own: working directory, variables and ``$?`` end with it.
         ``timeout``: virtual seconds. Raises TimeoutError, which tells what was printed so far and what the board's
         tasks wait for, if it does not end in time, and BenchError if the board is off.
         """

@@ -338,6 +338,12 @@ def test_the_network_stays_down_at_boot_if_it_is_configured_so() -> None:
 # The host's side
 
 
+def test_each_command_of_the_host_has_a_shell_of_its_own(board: Board) -> None:
+    assert board.nsh("cd /tmp; set a 5; pwd; echo $a") == "/tmp\n5\n"
+    assert run(board, "false") == ("", 1)
+    assert board.nsh("pwd; echo $a $?") == "/\n 0\n"
+
+
 def test_a_command_that_does_not_end_is_reported_with_what_it_printed(board: Board) -> None:
     with pytest.raises(TimeoutError, match="so far:\nbefore"):
         board.nsh("echo before; sleep 100", timeout=5)
