@@ -403,7 +403,6 @@ class Clock:
         self.close()
 
 
-
 class ClosedClock(Clock):
     """A clock whose bench has been freed: it is looked for in vain.
 

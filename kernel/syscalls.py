@@ -262,4 +262,3 @@ class Sys(FileCalls):
     def PANIC(self, text: str = "panic") -> NoReturn:
         """PANIC(): an assertion that always fails."""
         self.kernel.assertions.failed(text, _getframe(1))
-

@@ -234,11 +234,19 @@ class ExpectPort(ConsolePort):
         finally:
             event.free()
 
+    def reset_input_buffer(self) -> None:
+        """See :meth:`lab.console.ConsolePort.reset_input_buffer`."""
+        self._remember(self._in)
+        super().reset_input_buffer()
+
     def _take(self, n: int) -> bytes:
         data = super()._take(n)
+        self._remember(data)
+        return data
+
+    def _remember(self, data: bytes | bytearray) -> None:
         self._past += data
         del self._past[:-PAST_LIMIT]
-        return data
 
     def _text(self, kind: AnyStr, data: bytes) -> AnyStr:
         """``data`` as patterns of that kind see it."""

@@ -391,6 +391,11 @@ def test_a_failure_knows_what_an_earlier_call_swallowed(port: ExpectPort) -> Non
     port.sendline("uname")
     port.expect_prompt()
     assert "it came earlier" not in failure(port.expect_prompt), "as a match it was not swallowed"
+    port.sendline("uname -m")
+    port.flush()
+    port.expect_none("nothing like it", 0.1)
+    port.reset_input_buffer()
+    assert "it came earlier" in failure(port.expect_prompt), "what was thrown away is known, too"
 
 
 def test_a_failure_shortens_much_output_and_long_lines(b: Board, port: ExpectPort) -> None:

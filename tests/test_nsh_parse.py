@@ -89,7 +89,7 @@ def test_blanks_at_the_ends_of_a_value_make_empty_arguments() -> None:
 
 
 def test_the_output_of_a_command_stands_in_its_word_and_is_not_split() -> None:
-    assert words("a`b c`d \"`e f`\"") == ["a[b c]d", "[e f]"]
+    assert words('a`b c`d "`e f`"') == ["a[b c]d", "[e f]"]
 
 
 def test_a_comment_begins_where_a_word_could() -> None:

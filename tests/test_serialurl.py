@@ -166,7 +166,7 @@ def test_new_runs_in_virtual_time() -> None:
 
 def test_new_takes_a_nuttx_configuration(tmp_path: Path) -> None:
     config = tmp_path / "defconfig"
-    config.write_text("CONFIG_NSH_PROMPT_STRING=\"mine> \"\nCONFIG_NSH_LINELEN=80\n")
+    config.write_text('CONFIG_NSH_PROMPT_STRING="mine> "\nCONFIG_NSH_LINELEN=80\n')
     with serial.serial_for_url(f"nutloop://new/sim?config={config}", timeout=10) as port:
         assert port.read_until(b"mine> ").endswith(b"mine> ")
 

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from kernel.nsh.shell import Shell
 
 
-
 def path_of(shell: Shell, word: str) -> str:
     """The absolute path that a word stands for; no word at all stands for the home directory."""
     return shell.sys.fullpath(word) if word else HOMEDIR

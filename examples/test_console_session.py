@@ -1,4 +1,4 @@
-"""Typing at the serial console and waiting for what comes: run it with `pytest examples/test_console.py`."""
+"""Typing at the serial console and waiting for what comes: run it with `pytest examples/test_console_session.py`."""
 
 import pytest
 
