@@ -35,15 +35,18 @@ class Pipe(File):
         self._writesem: Semaphore
 
     def ends(self) -> tuple[OpenFile, OpenFile]:
-        """pipe(): both ends at once, the reading one first."""
+        """pipe(): both ends at once, the reading one first. Raises OSError (ENOMEM)."""
         self._count(O_RDONLY, 1)
         self._count(O_WRONLY, 1)
         return OpenPipe("pipe", O_RDONLY, self), OpenPipe("pipe", O_WRONLY, self)
 
     def open(self, path: str, flags: int) -> OpenFile:
-        """Opens one end, or both, and waits until the other has somebody. Raises InterruptedError."""
+        """Opens one end, or both, and waits until the other has somebody. Raises InterruptedError, OSError (ENOMEM)."""
         file = OpenPipe(path, flags, self)
-        self._count(flags, 1)
+        try:
+            self._count(flags, 1)
+        except OSError as error:
+            raise OSError(error.errno, f"open {path}: {error.strerror}") from None
         mode = flags & O_ACCMODE
         try:
             while not flags & O_NONBLOCK and mode == O_WRONLY and not self._readers and not self._buffer:

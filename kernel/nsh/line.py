@@ -221,8 +221,15 @@ def _word(words: Words) -> str | None:
 
 
 def _start_left(shell: Shell, argv: list[str], redirects: Redirects) -> bool:
-    """Starts what stands left of a pipe, in a shell of its own beside this one; the pipe is for what follows."""
-    reading, redirects.pipe_out = Pipe(shell.kernel).ends()
+    """Starts what stands left of a pipe, in a shell of its own beside this one; the pipe is for what follows.
+
+    False: it could not be started, or there is no room for a pipe.
+    """
+    try:
+        reading, redirects.pipe_out = Pipe(shell.kernel).ends()
+    except OSError as error:
+        shell.errno = error.errno or 0
+        return False  # and says nothing, as NuttX
     try:
         result = execute(shell, ["sh", "-c", " ".join(argv)], redirects, background=True)
     except BaseException:
