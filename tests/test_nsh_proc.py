@@ -8,7 +8,7 @@ import pytest
 from shell_kit import PROMPT, Terminal
 
 from board import Board
-from kernel.nsh.commands.tasklist import atoi
+from kernel.nsh.numbers import atoi
 
 NO_PROC = "Could not open /proc (is procfs mounted?)"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+LONG_MAX = (1 << 63) - 1
+
 _SPACE = r"[ \t\n\v\f\r]*"
 _NUMBER = re.compile(_SPACE + r"([+-]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)")
 _DECIMAL = re.compile(_SPACE + r"[+-]?[0-9]+")
@@ -16,7 +18,7 @@ def strtol(text: str) -> int | None:
         return None
     digits = match[2]
     value = int(digits, 16 if digits[:2] in ("0x", "0X") else 8 if digits.startswith("0") else 10)
-    return -value if match[1] == "-" else value
+    return _clamped(-value if match[1] == "-" else value)
 
 
 def strtol_prefix(text: str) -> int:
@@ -26,9 +28,14 @@ def strtol_prefix(text: str) -> int:
 
 
 def atoi(text: str) -> int:
-    """The decimal number that a text begins with, 0 if it begins with none."""
+    """The decimal number that a text begins with, as an int, 0 if it begins with none."""
     match = _DECIMAL.match(text)
-    return int(match[0]) if match is not None else 0
+    return wrapped(_clamped(int(match[0]))) if match is not None else 0
+
+
+def _clamped(value: int) -> int:
+    """What strtol() makes of a number that a long cannot hold."""
+    return max(-LONG_MAX - 1, min(value, LONG_MAX))
 
 
 def wrapped(value: int) -> int:

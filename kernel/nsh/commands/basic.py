@@ -120,7 +120,7 @@ def _duration(argv: list[str]) -> int:
     value = strtol(argv[1])
     if value is None or value <= 0:
         raise CommandError(ARGINVALID)
-    return value
+    return value % 2**32
 
 
 def sleep(shell: Shell, argv: list[str]) -> int:

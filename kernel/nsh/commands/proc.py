@@ -9,8 +9,9 @@ from kernel.kernel import SIGTERM
 from kernel.nsh.command import ARGINVALID, ERROR, OK, CallFailed, Command, CommandError
 from kernel.nsh.commands.file import catfile
 from kernel.nsh.commands.task import DIGITS, send_signal
-from kernel.nsh.commands.tasklist import PROC, atoi, call_failed, find_tasks, proc_names
+from kernel.nsh.commands.tasklist import PROC, call_failed, find_tasks, proc_names
 from kernel.nsh.commands.top import top
+from kernel.nsh.numbers import atoi
 
 if TYPE_CHECKING:
     from kernel.nsh.shell import Shell

@@ -12,7 +12,7 @@ from kernel.kernel import SIGTERM
 from kernel.nsh.command import ARGINVALID, ERROR, OK, CallFailed, Command, CommandError
 from kernel.nsh.commands.file import catfile
 from kernel.nsh.commands.tasklist import proc_names, proc_task, ps_line, ps_title
-from kernel.nsh.numbers import strtol_prefix
+from kernel.nsh.numbers import strtol_prefix, wrapped
 from kernel.taskinfo import task_info
 from kernel.version import RELEASE, SYSNAME, version
 
@@ -51,10 +51,10 @@ def kill(shell: Shell, argv: list[str]) -> int:
     if len(argv) == 3:
         if not argv[1].startswith("-") or argv[1][1:2] not in DIGITS:
             raise CommandError(ARGINVALID)
-        signo = strtol_prefix(argv[1][1:])
+        signo = wrapped(strtol_prefix(argv[1][1:]))
     if pid[:1] not in DIGITS:
         raise CommandError(ARGINVALID)
-    send_signal(shell, strtol_prefix(pid), signo, argv)
+    send_signal(shell, wrapped(strtol_prefix(pid)), signo, argv)
     return OK
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from kernel.cpuload import percent
@@ -16,14 +15,6 @@ if TYPE_CHECKING:
 
 PROC = "/proc"  # CONFIG_NSH_PROC_MOUNTPOINT
 MOST_PIDS = 8  # that pidof and pkill find
-
-_NUMBER = re.compile(r"\s*([+-]?[0-9]+)")
-
-
-def atoi(text: str) -> int:
-    """The decimal number that a text begins with; 0 without one."""
-    match = _NUMBER.match(text)
-    return int(match[1]) if match else 0
 
 
 def ps_title(kernel: Kernel) -> str:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from kernel.cpuload import SI_LOAD_SHIFT, sysinfo_load
 from kernel.fs.openfile import STDIN
 from kernel.nsh.command import ERROR, OK, CallFailed
-from kernel.nsh.commands.tasklist import atoi, proc_names, proc_task, ps_line, ps_title
+from kernel.nsh.commands.tasklist import proc_names, proc_task, ps_line, ps_title
+from kernel.nsh.numbers import atoi
 from kernel.taskinfo import TaskInfo, task_info
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _key(shell: Shell, delay: int) -> bool:
     """Waits so many seconds for a key; whether one came that ends top. Raises InterruptedError."""
     console = shell.kernel.console
     if console is None or not _isatty(shell):
-        shell.sys.sleep(delay)
+        shell.sys.sleep(delay % 2**32)
         return False
     ticks = shell.kernel.ms2tick(delay * 1000 if delay >= 0 else None)
     return console.wait_input(ticks) and shell.sys.read(1) in QUIT
