@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from shell_kit import Terminal, real_session
+from shell_kit import Terminal, put_file, real_session
 
 from board import Board
 
@@ -596,6 +596,11 @@ def test_without_procfs_there_is_nothing_to_list(board: Board) -> None:
     hint = "Could not open /proc/fs/blocks (is procfs mounted?)"
     assert run(board, "umount /proc", "df") == (f"nsh: df: {hint}\nnsh: df: open failed: 2\n", 1)
     assert run(board, "mount")[1] == 1
+
+
+def test_cat_passes_on_every_byte_that_comes_through_a_pipe(board: Board) -> None:
+    put_file(board, "/tmp/x", "a\x04b")
+    assert board.nsh("cat /tmp/x | cat").endswith("\na\x04b")
 
 
 def test_a_ram_disk_has_sectors_and_goes_when_it_is_removed(board: Board) -> None:
