@@ -133,9 +133,13 @@ class SerialDriver:
             if self.kernel.ticksleep(DRAIN_TICKS) == -EINTR:
                 raise InterruptedError(EINTR, f"{self.name}: a signal ended the drain")
 
-    def set_foreground(self, pid: int | None) -> None:
-        """TIOCSCTTY: Ctrl-C sends SIGINT to that task. None: it is a character like any other."""
-        self._foreground = pid
+    def set_foreground(self, pid: int | None) -> int | None:
+        """TIOCSCTTY: Ctrl-C sends SIGINT to that task. None: it is a character like any other.
+
+        Returns what it was before.
+        """
+        before, self._foreground = self._foreground, pid
+        return before
 
     # Everybody
 

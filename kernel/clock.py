@@ -47,6 +47,7 @@ from kernel.core import (
     make_bench,
 )
 from kernel.errors import BenchError, ContextError, Hang, Livelock, TaskExit
+from kernel.task import RunnerMaker
 from kernel.watchdog import HostWatchdog
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ class Clock:
         self.guests: dict[int, Guest] = {}  # by the core's board numbers
         self.events: dict[int, Event] = {}
         self.runners: list[Runner] = []  # greenlets of dead tasks, for the next ones
+        self.maker = RunnerMaker(self)
         self.fault: BaseException | None = None
         self.crashes: list[Callable[[], None]] = []  # of boards that are still printing; each call raises
         self.running = False
@@ -384,8 +386,8 @@ class Clock:
             self._watchdog.stop()
         if self._old_sigint is not None:
             _drop_closed_handlers()
-        for runner in self.runners:
-            runner.greenlet.throw(GreenletExit)
+        for spare in (self.maker.greenlet, *(runner.greenlet for runner in self.runners)):
+            spare.throw(GreenletExit)
         self.runners.clear()
         lib.bench_free(self.bench)
         del self.bench

@@ -24,8 +24,8 @@ class Console(Protocol):
         """Prints at once, anywhere, polling the device; returns for how many ns that keeps the CPU."""
         ...
 
-    def set_foreground(self, pid: int | None) -> None:
-        """Ctrl-C sends SIGINT to that task; None: it is an ordinary character."""
+    def set_foreground(self, pid: int | None) -> int | None:
+        """Ctrl-C sends SIGINT to that task; None: it is an ordinary character. Returns what it was before."""
         ...
 
     def drain(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable, Mapping
-from errno import EINTR, EINVAL
+from errno import EINTR, EINVAL, ENOSYS
 from sys import _getframe
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakSet
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 Options = Mapping[str, Any]
 SIGINT, SIGKILL, SIGTERM = 2, 9, 15
+COPIES_MAX, COPY_NS = 10_000, 5000  # reads and writes in an instant; what each takes when there were more
 PATIENCE = 1000  # waits that tasks of a closed board may still try, before one that does not unwind is left behind
 
 
@@ -80,6 +81,7 @@ class Kernel:
         for what, ps in (costs or {}).items():
             check(lib.board_cost(self.board, COSTS.index(what), ps), f"cost {what}")
         self._copy_ps = costs["COPY"] if costs and "COPY" in costs else 0
+        self._copies = self._copies_since = 0
         self.delay_irqs(0)
         check(lib.cpuload_init(self.board, int(options.get("SCHED_CPULOAD_TIMECONSTANT", 2)) * 10**9), "CPU load")
         self.mutex_names: dict[int, str] = {}
@@ -129,6 +131,7 @@ class Kernel:
         self.notifiers = Notifiers(self)
         self.vfs = make_tree(self)
         self.net = Network(self)
+        self._signals = Semaphore(self, what="a signal")  # that nobody posts
 
     def _make_policy(self) -> Policy:
         interval = int(self.options["RR_INTERVAL"])
@@ -260,9 +263,31 @@ class Kernel:
         else:
             check(r, f"burn {ns} ns")
 
+    def toil(self, usec: int) -> None:
+        """What a task does again and again: computes for so long, where a signal may end it. The host does it at once.
+
+        Raises InterruptedError.
+        """
+        r = lib.cpu_burn(self.board, usec * 1000)
+        if r >= core.ACT_BASE:
+            self.clock.follow(r)
+        if lib.board_current(self.board) > 0 and self._signals.wait(0) == -EINTR:
+            raise InterruptedError(EINTR, "a signal came")
+
     def copied(self, n: int) -> None:
-        """The caller has copied ``n`` bytes, which takes its time. For the host, which has none, it is free."""
-        r = lib.cpu_burn(self.board, n * self._copy_ps // 1000)
+        """The caller has copied ``n`` bytes, which takes its time. For the host, which has none, it is free.
+
+        Where copying costs nothing time moves as soon as too much was copied in one instant, so that bytes read one by
+        one from a large file are no livelock.
+        """
+        ns = n * self._copy_ps // 1000
+        self._copies += 1
+        if self._copies == COPIES_MAX:
+            now = self.clock.now_ns
+            if now == self._copies_since:
+                ns += COPIES_MAX * COPY_NS
+            self._copies, self._copies_since = 0, now
+        r = lib.cpu_burn(self.board, ns)
         if r >= core.ACT_BASE:
             self.clock.follow(r)
 
@@ -278,9 +303,11 @@ class Kernel:
         return Sys(self, task)
 
     def kill(self, pid: int, signo: int) -> int:
-        """nxsig_kill(): 0, -ESRCH or -EINVAL. SIGKILL unwinds the task; with SIG_DEFAULT so do SIGINT and SIGTERM if it
-        has not asked to handle them.
+        """nxsig_kill(): 0, -ESRCH, -EINVAL, or -ENOSYS for a group. SIGKILL unwinds the task; with SIG_DEFAULT so do
+        SIGINT and SIGTERM if it has not asked to handle them.
         """
+        if pid < 0:
+            return -ENOSYS
         task = self.tasks.by_pid.get(pid)
         default = {SIGINT, SIGTERM} if self.options.get("SIG_DEFAULT") else set()
         if task is not None and task.kind != "Kthread" and signo in {SIGKILL} | (default - task.caught):

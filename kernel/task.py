@@ -54,12 +54,14 @@ class Task:
         self.env.setenv("PWD", HOMEDIR)  # as the idle task bequeaths it at boot
         self.waits_for: Task | None = None  # the one whose end it waited for last
         self.at_exit: list[Callable[[], None]] = []
+        self.background = False  # nobody waits for it at a terminal: Ctrl-C is not for it, nor for what it starts
         self.caught: set[int] = set()  # signals that end its waits with EINTR instead of the task
 
     def inherit(self, parent: Task) -> None:
         """Gets the open files and the environment of the task that makes it."""
         self.files.inherit(parent.files)
         self.env = Environment(parent.env)
+        self.background = parent.background
 
     def main(self) -> None:
         """The task's whole life, in its greenlet."""
@@ -89,11 +91,7 @@ class Task:
 
 
 class Runner:
-    """A greenlet that runs one task after the other.
-
-    It is started at once, and waits: a greenlet begins at the depth of recursion of whoever starts it, and tasks that
-    start the next one each would pile up.
-    """
+    """A greenlet that runs one task after the other. It is started at once, and waits."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -119,6 +117,27 @@ class Runner:
                 value = clock.follow(r)
             except TaskExit:
                 value = KILLED
+
+
+class RunnerMaker:
+    """Makes runners, always in the same place.
+
+    A greenlet begins at the depth of recursion of whoever starts it: programs that start the next one and wait for it
+    would pile up until Python gives up.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.greenlet = greenlet(self._loop, parent=clock.host)
+
+    def make(self) -> Runner:
+        """A runner without a task."""
+        runner: Runner = self.greenlet.switch(getcurrent())
+        return runner
+
+    def _loop(self, customer: greenlet) -> None:
+        while True:
+            customer = customer.switch(Runner(self._clock))
 
 
 class Tasks:
@@ -158,7 +177,7 @@ class Tasks:
             check(task.pid, f"task {name} of priority {priority}")
         current = lib.board_current(kernel.board)
         task.parent = current if current > 0 else 0
-        runner = clock.runners.pop() if clock.runners else Runner(clock)
+        runner = clock.runners.pop() if clock.runners else clock.maker.make()
         runner.task = task
         task.greenlet = runner.greenlet
         slot = lib.task_slot(kernel.board, task.pid)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from errno import EACCES
+from errno import EACCES, EINTR
 from os import O_ACCMODE, O_RDONLY, O_RDWR
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,10 @@ from kernel.fs.openfile import STDERR, STDIN, FileTable, OpenFile
 
 if TYPE_CHECKING:
     from kernel.console import Console
+    from kernel.kernel import Kernel
     from kernel.syslog import Syslog
+
+SOURCE_USEC = 200  # for a KB; a microcontroller's random number generator is not faster
 
 
 class Device(File):
@@ -42,21 +45,23 @@ class OpenNull(OpenFile):
         return len(data)
 
 
-class OpenZero(OpenNull):
-    """/dev/zero: takes everything, gives zeros."""
+class OpenSource(OpenNull):
+    """/dev/zero, /dev/random and /dev/urandom: take everything, and give what ``draw`` makes, without end.
 
-    def _read(self, n: int) -> bytes:
-        return bytes(n)
+    That takes time even where copying takes none, so that a copy without end does not stop the board's clock, and a
+    signal ends the read: Ctrl-C is all that can end the copy.
+    """
 
-
-class OpenRandom(OpenNull):
-    """/dev/random and /dev/urandom: bytes that the bench's seed decides, whatever is written."""
-
-    def __init__(self, path: str, flags: int, draw: Callable[[int], bytes]) -> None:
+    def __init__(self, path: str, flags: int, kernel: Kernel, draw: Callable[[int], bytes]) -> None:
         super().__init__(path, flags)
+        self._kernel = kernel
         self._draw = draw
 
     def _read(self, n: int) -> bytes:
+        try:
+            self._kernel.toil(-(-n // 1024) * SOURCE_USEC)
+        except InterruptedError:
+            raise InterruptedError(EINTR, f"read {self.path}: a signal ended it") from None
         return self._draw(n)
 
 

@@ -8,7 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from kernel.core import lib
-from kernel.fs.devices import Device, OpenConsole, OpenLog, OpenNull, OpenRandom, OpenZero
+from kernel.fs.devices import Device, OpenConsole, OpenLog, OpenNull, OpenSource
 from kernel.fs.openfile import OpenFile
 from kernel.fs.procfs import procfs
 from kernel.fs.tmpfs import TmpFs
@@ -24,9 +24,9 @@ def make_tree(kernel: Kernel) -> Vfs:
     tree = Vfs(kernel.copied)
     tree.root.mkdir("dev", 0o777)
     tree.attach("/dev/null", Device(OpenNull))
-    tree.attach("/dev/zero", Device(OpenZero))
+    tree.attach("/dev/zero", Device(partial(OpenSource, kernel=kernel, draw=bytes)))
     entropy = Random(f"{kernel.clock.seed} {lib.board_id(kernel.board)}")
-    opened = partial(OpenRandom, draw=entropy.randbytes)
+    opened = partial(OpenSource, kernel=kernel, draw=entropy.randbytes)
     tree.attach("/dev/random", Device(opened, 0o444))
     tree.attach("/dev/urandom", Device(opened))
     for name in ("console", "ttyS0"):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from kernel.apps import App
 from kernel.errors import Hang
 from kernel.fs.binfs import Program
-from kernel.fs.openfile import STDIN, STDOUT
+from kernel.fs.openfile import STDOUT
 from kernel.nsh.command import (
     ARGREQUIRED,
     ERROR,
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from kernel.nsh.redirect import Redirects
     from kernel.nsh.shell import Shell
 
+START_USEC = 200  # so that programs that start one another without end do not stop the board's clock
+
 
 def execute(shell: Shell, argv: list[str], redirects: Redirects, background: bool = False) -> int:
     """Runs a command with its streams. OK or ERROR. Raises ShellExit."""
@@ -44,7 +46,8 @@ def execute(shell: Shell, argv: list[str], redirects: Redirects, background: boo
         app, argv = shell.apps.get("sh"), ["sh", "-c", " ".join(argv)]
     files = shell.sys.task.files
     try:
-        streams = redirects.open(shell.open, files.get(STDOUT), errors=app is None)
+        with foreground(shell, shell.sys.getpid()):  # a FIFO may keep it waiting
+            streams = redirects.open(shell.open, files.get(STDOUT), errors=app is None)
     except InterruptedError:
         return save_result(shell, failed=shell.error(argv[0], SIGNALRECVD) != OK)
     except OSError as error:
@@ -54,7 +57,7 @@ def execute(shell: Shell, argv: list[str], redirects: Redirects, background: boo
         if app is None:
             result = _run_command(shell, argv)
         else:
-            task = _start(shell, app, argv)
+            task = _start(shell, app, argv, background)
             result = ERROR if task is None else OK
     if task is not None:
         result = _wait(shell, task, background)
@@ -82,21 +85,27 @@ def _find_app(shell: Shell, name: str) -> App | None:
     return shell.apps.get(name.rpartition("/")[2]) if isinstance(node, Program) else None
 
 
-def _start(shell: Shell, app: App, argv: list[str]) -> Task | None:
+def _start(shell: Shell, app: App, argv: list[str], background: bool) -> Task | None:
     """Starts an application with the streams that the shell has now. None: there is no room for it."""
     arguments = tuple(word.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for word in argv[1:])
     try:
-        return shell.sys.spawn(app.main, app.name, app.priority, arguments, app.stack)
+        tasks = shell.kernel.tasks
+        task = tasks.create(app.main, app.name, app.priority, args=arguments, stack=app.stack, start=False)
     except OSError as error:
         shell.errno = error.errno or 0
         shell.error(argv[0], NOTFOUND)  # NuttX goes on to look for a command of that name
         return None
+    task.inherit(shell.sys.task)
+    task.background |= background
+    tasks.start(task)
+    return task
 
 
 def _wait(shell: Shell, task: Task, background: bool) -> int:
     """Waits for an application unless it is to run beside the shell."""
     shell.last_pid = task.pid
     if background:
+        shell.sys.burn(START_USEC)
         shell.tell(f"{task.name} [{task.pid}:{shell.kernel.task_priority(task.pid)}]\n")
         return OK
     with foreground(shell, task.pid):
@@ -106,18 +115,16 @@ def _wait(shell: Shell, task: Task, background: bool) -> int:
 
 @contextmanager
 def foreground(shell: Shell, pid: int) -> Iterator[None]:
-    """Meanwhile Ctrl-C is a signal for that task, if the shell listens to the console."""
-    console, stdin = shell.kernel.console, shell.sys.task.files.get(STDIN)
-    if console is None or stdin is None or not stdin.isatty:
+    """Meanwhile Ctrl-C is a signal for that task, if the shell is at the console and not in the background."""
+    console = shell.kernel.console
+    if console is None or not shell.at_console or shell.sys.task.background:
         yield
         return
-    outer, shell.foreground = shell.foreground, pid
-    console.set_foreground(pid)
+    outer = console.set_foreground(pid)
     try:
         yield
     finally:
-        shell.foreground = outer  # of the command that runs this one, as watch does
-        console.set_foreground(outer)
+        console.set_foreground(outer)  # the command that runs this one, as watch does, or the shell for the one above
 
 
 def _run_command(shell: Shell, argv: list[str]) -> int:

@@ -12,11 +12,12 @@ CR, LF = b"\r", b"\n"
 
 
 class ScriptStream:
-    """The characters of a file; what is echoed goes nowhere."""
+    """The characters of a file; what is echoed goes nowhere. ``interrupted``: a signal has ended it, not the file."""
 
     def __init__(self, file: OpenFile) -> None:
         self._file = file
         self._last = b""
+        self.interrupted = False
 
     @property
     def line_end(self) -> str:
@@ -24,12 +25,13 @@ class ScriptStream:
         return "\n" if self._last == LF else ""
 
     def read(self, n: int) -> bytes:
-        """One character; b"" at the end, and where the file cannot be read any further. Raises InterruptedError."""
+        """One character; b"" at the end, after a signal, and where the file cannot be read any further."""
         try:
             while (c := self._file.read(1)) == CR:
                 pass
         except InterruptedError:
-            raise
+            self.interrupted = True
+            c = b""
         except OSError:
             c = b""
         self._last = c

@@ -11,7 +11,7 @@ from kernel.apps import App
 from kernel.environ import HOMEDIR
 from kernel.fs.openfile import STDERR, STDIN, STDOUT, OpenFile
 from kernel.kernel import SIGINT
-from kernel.nsh.command import ERROR, OK, Command, ShellExit, failed_call
+from kernel.nsh.command import ERROR, OK, SIGNALRECVD, Command, ShellExit, failed_call
 from kernel.nsh.control import NESTING, Control
 from kernel.nsh.edit.editor import make_readline
 from kernel.nsh.edit.readline import Readline, Stream
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 GREETING = f"\nNuttShell (NSH) NuttX-{RELEASE}\n"
 JUMP_USEC = 200  # a few lines of a script, on a microcontroller
-SCRIPTS_MAX = 32  # scripts within scripts: there, one that runs itself ends with the stack
+NESTED_MAX = 32  # lines within lines, by scripts, time and watch: there, one that runs itself ends with the stack
 
 
 class Shell:
@@ -47,11 +47,11 @@ class Shell:
         self.failed = False
         self.last_pid = 0
         self.errno = 0
-        self.foreground: int | None = None  # who gets Ctrl-C
         self.exit_on_error = True
         self.trace = False
+        self.at_console = any(file.isatty for fd, file in sys.task.files if fd <= STDERR)  # whatever its commands have
         self._script: OpenFile | None = None
-        self._scripts = 0  # how many are running, each in a line of the one before
+        self._nested = 0  # scripts, and lines of time and watch, each running in a line of the one before
         self._line_start = 0  # in the script
         self._command_start = 0  # in the line
         sys.signal(SIGINT)  # Ctrl-C ends what the shell does, never the shell
@@ -113,7 +113,8 @@ class Shell:
                 self.run_line(line.decode("utf-8", "surrogateescape"))
             except ShellExit:
                 return
-            self._jump(stdin)
+            with suppress(InterruptedError):
+                self._jump(stdin)
 
     def _editor(self, stdin: Stream, stdout: Stream, *, echo: bool) -> Readline:
         return make_readline(self.kernel, stdin, stdout, lambda: [*self.commands, *sorted(self.apps)], echo=echo)
@@ -134,6 +135,16 @@ class Shell:
                 return result
         return result
 
+    def run_inner_line(self, command: str, line: str) -> int:
+        """Runs a line on behalf of a command. Raises ShellExit."""
+        if self._nested == NESTED_MAX:
+            return self.error(command, NESTING)
+        self._nested += 1
+        try:
+            return self.run_line(line)
+        finally:
+            self._nested -= 1
+
     # Scripts
 
     def run_script(self, command: str, path: str) -> int:
@@ -141,7 +152,7 @@ class Shell:
 
         (There, too, the end of the file is what the last read failed with.) Raises ShellExit.
         """
-        if self._scripts == SCRIPTS_MAX:
+        if self._nested == NESTED_MAX:
             return self.error(command, NESTING)
         try:
             fd = self._open_script(path)
@@ -149,12 +160,12 @@ class Shell:
             return self.error(command, failed_call(error, "open").message(self.strerror))
         files = self.sys.task.files
         outer, self._script = self._script, files[fd]
-        self._scripts += 1
+        self._nested += 1
         try:
-            return self._run_lines(files[fd])
+            return self._run_lines(command, files[fd])
         finally:
             self._script = outer
-            self._scripts -= 1
+            self._nested -= 1
             files.close(fd)
 
     def _open_script(self, path: str) -> int:
@@ -166,19 +177,24 @@ class Shell:
             script.close()
             raise
 
-    def _run_lines(self, script: OpenFile) -> int:
+    def _run_lines(self, command: str, script: OpenFile) -> int:
         stream = ScriptStream(script)
         editor = self._editor(stream, stream, echo=False)
         while True:
             self._line_start = script.position
             data = editor.read()
+            if stream.interrupted:
+                return self.error(command, SIGNALRECVD)
             if data is None:
                 return ERROR
             line = data.decode("utf-8", "surrogateescape")
             if self.trace:
                 self.tell(line + stream.line_end)
             result = self.run_line(line)
-            self._jump(script)
+            try:
+                self._jump(script)
+            except InterruptedError:
+                return self.error(command, SIGNALRECVD)
             if result != OK and self.exit_on_error:
                 return result
 
@@ -186,9 +202,10 @@ class Shell:
         """Where a loop begins anew: further up in the file that the lines come from, if it has positions.
 
         It takes a little time even where code takes none, so that a loop without end does not stop the board's clock.
+        Raises InterruptedError.
         """
         if self.control.jump is not None:
-            self.sys.burn(JUMP_USEC)
+            self.kernel.toil(JUMP_USEC)
             with suppress(OSError):
                 file.seek(self.control.jump)
 

@@ -63,7 +63,7 @@ def _moment(text: str) -> datetime:
 def time(shell: Shell, argv: list[str]) -> int:
     """How long a command takes. One that fails is not timed."""
     start = shell.sys.now_ns
-    result = shell.run_line(argv[1])
+    result = shell.run_inner_line(argv[0], argv[1])
     if result == OK:
         elapsed = shell.sys.now_ns - start
         shell.write(f"\n{elapsed // NS}.{elapsed % NS // 100_000:04} sec\n")
@@ -81,7 +81,7 @@ def watch(shell: Shell, argv: list[str]) -> int:
     numbers = {option: atoi(value) for option, value in given}
     interval, count = numbers.get("-n", 2), numbers.get("-c", FOR_EVER)
     for _ in range(count if count >= 0 else FOR_EVER):
-        if shell.run_line(commands[0]) != OK:
+        if shell.run_inner_line(argv[0], commands[0]) != OK:
             raise CallFailed(commands[0], shell.errno)
         shell.sys.sleep(interval if interval >= 0 else interval + 2**32)
     return OK
