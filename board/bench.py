@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakValueDictionary
 
 from board.wire import HostEnd, Switch
 from kernel.clock import NS, Clock
@@ -19,6 +21,12 @@ HOST_IP = 0x0A000101  # 10.0.1.1, what NuttX's simulator has for a router
 BOOT_LIMIT = 30.0  # virtual seconds
 SPIN_NS = 100_000  # live: how long to look for more input before sleeping
 _MODES = {"default": 0, "random": 1, "scripted": 2, "ask": 3}
+
+
+class Port(Protocol):
+    """What is closed with its bench."""
+
+    def close(self) -> None: ...
 
 
 class Bench:
@@ -36,6 +44,8 @@ class Bench:
         self.boards: list[Board] = []
         self.switches: list[Switch] = []
         self.on_close: list[Callable[[], None]] = []
+        self._ports: WeakValueDictionary[int, Port] = WeakValueDictionary()  # by when they came
+        self._numbers = count()
         self._ask: Any = None
         self._ties = False
         self._jitter_ns = 0
@@ -144,11 +154,17 @@ class Bench:
 
     # End
 
+    def close_with(self, port: Port) -> None:
+        """Closes a port with the bench, unless it is gone by then: those that were opened and closed do not pile up."""
+        self._ports[next(self._numbers)] = port
+
     def close(self) -> None:
         """Ends all boards and frees everything. Idempotent."""
         if self.clock.closed:
             return
         self.clock.require_host("close its own bench")
+        for _, port in sorted(self._ports.items(), reverse=True):
+            port.close()
         for call in reversed(self.on_close):
             call()
         self.on_close.clear()

@@ -260,7 +260,7 @@ class ExpectPort(ConsolePort):
 def open_expect(board: Board, **settings: Any) -> ExpectPort:
     """A port on a board's console; closed with its bench. ``settings``: those of :class:`ExpectPort` and pyserial."""
     port = ExpectPort(board, **settings)
-    board.bench.on_close.append(port.close)
+    board.bench.close_with(port)
     return port
 
 

@@ -78,7 +78,7 @@ def _existing(url: str, name: str, number: int) -> PortMaker:
 
 def _plugged(board: Board, kind: type[UartPort], _none: None, *settings: Any, **named: Any) -> UartPort:
     port = kind(board.uart, None, *settings, **named)
-    board.bench.on_close.append(port.close)
+    board.bench.close_with(port)
     return port
 
 

@@ -208,5 +208,5 @@ def open_threaded(board: Board, **settings: Any) -> ThreadPort:
     """A port on a board's console for other threads; closed with its bench. ``settings``: those of the port."""
     require_live(board.bench.clock, "a port for other threads")
     port = ThreadPort(board.uart, board.name, **settings)
-    board.bench.on_close.append(port.close)
+    board.bench.close_with(port)
     return port

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from gc import collect
+from weakref import finalize
 
 import pytest
 from shell_kit import PROMPT, Terminal, put_file
@@ -201,3 +203,25 @@ def test_nothing_grows_with_the_lines_that_were_run(board: Board) -> None:
     for _ in range(5):
         assert everything() == first
     assert board.reports == []
+
+
+def test_clients_that_vanish_in_mid_line_leave_nothing_with_the_bench(board: Board) -> None:
+    terminal = Terminal(board)
+    finalizers = []
+    for _ in range(5):
+        port = board.console.open()
+        port.write(b"echo half a li")
+        finalizers.append(finalize(port, int))
+        port.close()
+        del port
+    collect()
+    assert not any(finalizer.alive for finalizer in finalizers)
+    assert b"well\r\n" + PROMPT in terminal.type(b"\recho well\r")
+
+
+def test_a_port_is_closed_with_its_bench() -> None:
+    with Board() as board:
+        port = board.console.open()
+        other = board.console.open()
+        other.close()
+    assert not port.is_open and not other.is_open
