@@ -143,6 +143,16 @@ def test_a_pipe_for_which_there_is_no_room_does_not_end_the_shell(board: Board) 
     assert board.reports == []
 
 
+# Nobody reads
+
+
+@pytest.mark.parametrize("program", ["hello", "ping", "ping -c 1 127.0.0.1", "udpecho x", "dd x", "dd --help", "sh"])
+def test_a_program_whose_output_nobody_reads_just_ends(board: Board, program: str) -> None:
+    board.nsh(f"{program} | true")
+    board.run(3)
+    assert board.reports == [] and "died" not in board.nsh("dmesg")
+
+
 # Numbers
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from os import O_CREAT, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY
 from typing import TYPE_CHECKING
@@ -202,7 +203,8 @@ class Copy:
         """Writes to standard error."""
         stderr = self.sys.task.files.get(STDERR)
         if stderr is not None:
-            stderr.write(text.encode())
+            with suppress(OSError):
+                stderr.write(text.encode())
 
 
 def main(sys: Sys) -> int:
@@ -211,7 +213,7 @@ def main(sys: Sys) -> int:
     try:
         copy.plan = parse(sys.argv[1:])
         if copy.plan.help:
-            sys.write(USAGE)
+            sys.print(USAGE, end="")
         else:
             copy.run()
     except Failed as failure:

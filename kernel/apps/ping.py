@@ -204,7 +204,7 @@ def main(sys: Sys) -> int:
     try:
         options = parse_options(sys.argv[1:])
     except UsageError as error:
-        sys.write(f"{error}\n{USAGE}" if str(error) else USAGE)
+        sys.print(f"{error}\n{USAGE}" if str(error) else USAGE, end="")
         return 1 if str(error) else 0
     try:
         inet_addr(options.host)

@@ -49,7 +49,7 @@ def main(sys: Sys) -> int:
                 return 1
             sent += 1
             if sent % PER_DOT == 0:
-                sys.write("." if sent % (PER_DOT * DOTS_PER_LINE) else ".\n")
+                sys.print(".", end="" if sent % (PER_DOT * DOTS_PER_LINE) else "\n")
 
 
 UDPBLASTER = App("udpblaster", main, option="EXAMPLES_UDPBLASTER")

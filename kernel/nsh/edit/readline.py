@@ -199,5 +199,5 @@ class Readline:
         out = bytes(self._line.out)
         self._line.out.clear()
         if out:
-            with suppress(InterruptedError):  # how much was written cannot be known; the line itself is safe
+            with suppress(OSError):  # a signal, or nobody takes it; the line itself is safe
                 self._stdout.write(out)
