@@ -288,3 +288,11 @@ def test_without_rtscts_the_line_has_three_wires() -> None:
         assert not b.uart.handshake
         port.rtscts = True
         assert b.uart.handshake
+
+
+def test_importing_board_is_enough_for_pyserial_to_know_the_protocol() -> None:
+    text = (
+        "import board, sys; assert 'serial' not in sys.modules; import serial;"
+        " port = serial.serial_for_url('nutloop://new/sim', timeout=1); assert port.read_until(b'nsh> '); port.close()"
+    )
+    subprocess.run([sys.executable, "-c", text], cwd=ROOT, check=True, timeout=60)
