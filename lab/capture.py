@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from board.wire import NS, Captured, Port
 from kernel.clock import Event
 from kernel.core import lib
+from kernel.errors import BenchError
 from lab.pcapng import Interface, PcapngWriter
 
 if TYPE_CHECKING:
@@ -90,10 +91,13 @@ def _time(record: Captured) -> int:
 class Capture:
     """A capture of a board's eth0 in a file, ended by :meth:`close` or by its bench. Made by ``b.capture(path)``.
 
-    Directions are the board's: "in" is what it receives. Raises OSError if the file cannot be written.
+    Directions are the board's: "in" is what it receives. Raises OSError if the file cannot be written,
+    BenchError, and leaves files alone, if the bench is closed.
     """
 
     def __init__(self, board: Board, path: str) -> None:
+        if board.bench.clock.closed:
+            raise BenchError("the bench is closed")
         self.path = path
         try:
             self._file = open(path, "wb")  # noqa: SIM115 - closed with the bench

@@ -17,6 +17,7 @@ from scapy.layers.l2 import Ether
 from scapy.utils import PcapNgReader
 
 from board import Board
+from kernel.errors import BenchError
 from lab.state import state_text
 from lab.tracefile import trace_events, trace_lines
 
@@ -234,3 +235,15 @@ def test_the_state_names_the_port_whose_datagrams_hold_iobs() -> None:
         wire.send(Ether(dst=board.eth0.mac) / IP(dst=board.eth0.ip) / UDP(sport=5, dport=9) / b"x")
         board.run(1)
         assert "   1 udp_read port 9\n" in state_text(board)
+
+
+def test_a_closed_bench_does_not_touch_the_file_of_a_capture(tmp_path: Path) -> None:
+    kept, none = tmp_path / "kept.pcapng", tmp_path / "none.pcapng"
+    kept.write_bytes(b"a capture of yesterday")
+    board = Board("sim")
+    board.close()
+    for path in (kept, none):
+        with pytest.raises(BenchError, match="closed"):
+            board.capture(str(path))
+    assert kept.read_bytes() == b"a capture of yesterday"
+    assert not none.exists()
