@@ -128,7 +128,7 @@ def test_ctrl_c_does_not_reach_a_background_application(terminal: Terminal) -> N
 
 def test_cat_without_files_copies_what_is_typed_until_ctrl_d(terminal: Terminal) -> None:
     assert terminal.type(b"cat\r") == b"cat\r\n"
-    assert terminal.type(b"ab\n") == b"ab\r\n"
+    assert terminal.type(b"ab\n") == b"ab\r\nab\r\n"
     assert terminal.type(b"\x04") == PROMPT
 
 

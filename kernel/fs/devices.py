@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from errno import EACCES, EINTR
 from os import O_ACCMODE, O_RDONLY, O_RDWR
 from typing import TYPE_CHECKING
 
 from kernel.fs.node import File
 from kernel.fs.openfile import STDERR, STDIN, FileTable, OpenFile
+from kernel.fs.tty import Terminal
 
 if TYPE_CHECKING:
     from kernel.console import Console
@@ -73,9 +75,19 @@ class OpenConsole(OpenFile):
     def __init__(self, console: Console, path: str = "/dev/console", flags: int = O_RDWR) -> None:
         super().__init__(path, flags)
         self.console = console
+        self._terminal = Terminal(console)
+
+    @contextmanager
+    def raw(self) -> Iterator[None]:
+        """Meanwhile what is typed is handed over as it is, unseen."""
+        before, self._terminal.raw = self._terminal.raw, True
+        try:
+            yield
+        finally:
+            self._terminal.raw = before
 
     def _read(self, n: int) -> bytes:
-        return self.console.read(n)
+        return self._terminal.read(n)
 
     def _write(self, data: bytes) -> int:
         self.console.write(data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from errno import EACCES, EBADF, EINVAL, EMFILE, ENOSYS
 from os import (
     O_ACCMODE,
@@ -54,6 +54,10 @@ class OpenFile:
         self.position = 0
         self.copied: Callable[[int], None] | None = None
         self._references = 1
+
+    def raw(self) -> AbstractContextManager[None]:
+        """For a line editor: meanwhile a terminal neither echoes nor makes lines."""
+        return nullcontext()
 
     # What a kind of file can do
 

@@ -105,7 +105,8 @@ class Shell:
         prompt = str(self.kernel.options["NSH_PROMPT_STRING"])
         while True:
             self.tell(prompt)
-            line = editor.read()
+            with stdin.raw():
+                line = editor.read()
             if line is None:
                 self.error("nsh_session", "readline failed: 0")
                 return

@@ -45,8 +45,9 @@ def cat(shell: Shell, argv: list[str]) -> int:
 def _cat_input(shell: Shell) -> None:
     stdin = shell.sys.task.files.get(STDIN)
     typed = stdin is not None and stdin.isatty
-    while data := shell.sys.read(1 if typed else BUFFER):
-        if typed and data == CTRL_D:
+    while data := shell.sys.read(BUFFER):
+        if typed and data.endswith(CTRL_D):
+            shell.sys.write(data.removesuffix(CTRL_D))
             return
         shell.sys.write(data)
 

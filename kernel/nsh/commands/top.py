@@ -108,4 +108,7 @@ def _key(shell: Shell, delay: int) -> bool:
         shell.sys.sleep(delay % 2**32)
         return False
     ticks = shell.kernel.ms2tick(delay * 1000 if delay >= 0 else None)
-    return console.wait_input(ticks) and shell.sys.read(1) in QUIT
+    if not console.wait_input(ticks):
+        return False
+    with shell.sys.task.files[STDIN].raw():
+        return shell.sys.read(1) in QUIT
