@@ -271,7 +271,7 @@ class Board:
 
     def _note(self, text: str) -> None:
         """What the host does with the shell is told in the console's log, though it did not pass on the line."""
-        self.uart.log.add(self.bench.now_ns, text.encode("utf-8", "backslashreplace"))
+        self.uart.log.note(self.bench.now_ns, text)
 
     def irq_line(self, number: int) -> IrqLine:
         """A free interrupt line (6..31) for a device of your own; see docs/driver.md."""

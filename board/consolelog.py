@@ -49,9 +49,16 @@ class ConsoleLog:
             self._bytes -= len(self._lines.popleft().data)
             self.forgotten += 1
 
-    def output(self) -> bytes:
-        """What the board sent, as it sent it."""
-        return b"".join(line.data for line in self._lines if not line.sent)
+    def note(self, time: int, text: str) -> None:
+        """Tells of something that did not pass on the line, on lines of its own."""
+        self._open.pop(False, None)
+        self.add(time, text.encode("utf-8", "backslashreplace"))
+        self._open.pop(False, None)
+
+    def output(self, until: int | None = None) -> bytes:
+        """What the board sent, as it sent it; in lines that began before ``until`` (ns), if that is given."""
+        lines = (line for line in self._lines if not line.sent and (until is None or line.time < until))
+        return b"".join(line.data for line in lines)
 
     def last(self, part: bytes = b"", *, sent: bool = False) -> LogLine | None:
         """The latest line of one direction that has ``part`` in it."""

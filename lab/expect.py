@@ -21,14 +21,13 @@ from typing import TYPE_CHECKING, Any, AnyStr, Generic, TypeAlias, cast
 from kernel.clock import Event
 from kernel.errors import Panic
 from lab.console import ConsolePort
-from lab.expectreport import Wait, came_report, missing_hints, missing_report
+from lab.expectreport import PROMPT_END, Wait, came_report, missing_hints, missing_report
 from lab.heard import Heard, plain_text
 
 if TYPE_CHECKING:
     from board.board import Board
 
 ENTER = "\r"
-PROMPT_END = b"\x1b[K"  # NSH's line editor clears the rest of the line behind the prompt; nothing else prints that
 SETTLE_NS = 1_000_000
 PAST_LIMIT = 1 << 16  # bytes that were read already and that a failure still knows about
 
@@ -87,6 +86,11 @@ class ExpectPort(ConsolePort):
     def prompt(self) -> bytes:
         """The shell's prompt as it comes on the line."""
         return str(self._board.config["NSH_PROMPT_STRING"]).encode() + PROMPT_END
+
+    def open(self) -> None:
+        """See :meth:`lab.console.ConsolePort.open`."""
+        super().open()
+        self._opened = self._clock.now_ns
 
     # Waiting
 
@@ -161,6 +165,8 @@ class ExpectPort(ConsolePort):
             passed = any(pattern.search(past) for pattern in patterns)
             names = " or ".join(map(repr, wanted))
             hints = missing_hints(wanted, came, exact=exact, passed=passed, lost=self.lost)
+            if not passed and self._came_unheard(patterns, wanted[0]):
+                hints.append("it came before this port was opened: an Enter, sendline(), gets a new prompt")
             raise ExpectTimeout(missing_report(self._board, names, came, hints, wait))
         self._take(found.start)
         super()._take(found.end - found.start)
@@ -247,6 +253,11 @@ class ExpectPort(ConsolePort):
     def _remember(self, data: bytes | bytearray) -> None:
         self._past += data
         del self._past[:-PAST_LIMIT]
+
+    def _came_unheard(self, patterns: list[re.Pattern[AnyStr]], kind: AnyStr) -> bool:
+        """Whether a pattern matches what the board sent before this port listened."""
+        before = self._text(kind, self._board.uart.log.output(self._opened))
+        return any(pattern.search(before) for pattern in patterns)
 
     def _text(self, kind: AnyStr, data: bytes) -> AnyStr:
         """``data`` as patterns of that kind see it."""

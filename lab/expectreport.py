@@ -15,6 +15,7 @@ from lab.state import waits_text
 if TYPE_CHECKING:
     from board.board import Board
 
+PROMPT_END = b"\x1b[K"  # NSH's line editor clears the rest of the line behind the prompt; nothing else prints that
 FIRST_LINES, LAST_LINES = 10, 30  # of what came
 LINE_SHOWN = 160  # characters of a line
 COMPARED_LINES, COMPARED_CHARS = 300, 200  # in which something similar is looked for
@@ -149,8 +150,8 @@ def _typed_text(board: Board) -> list[str]:
     """The shell's last prompt, with what was typed at it, and the last line that was sent."""
     log = board.uart.log
     prompt = str(board.config["NSH_PROMPT_STRING"]).encode()
-    asked, typed = log.last(prompt + b"\x1b[K"), log.last(sent=True)
-    begin = asked.data.rfind(prompt) if asked else 0
+    asked, typed = log.last(prompt + PROMPT_END), log.last(sent=True)
+    begin = asked.data.rfind(prompt + PROMPT_END) if asked else 0
     return [_line("last prompt", asked, begin), _line("last typed", typed, 0)]
 
 

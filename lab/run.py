@@ -26,12 +26,10 @@ def run(arguments: argparse.Namespace) -> bool:
 
     board = _start(arguments)
     watch = RunWatch(board)
-    with watch.stopped_by(signal.SIGTERM):
+    with watch.stopped_by(signal.SIGTERM, signal.SIGINT):
         try:
             watch.console = _attach(board, arguments)
             _serve(board, watch, resettable=arguments.console[0] == "rfc2217")
-        except KeyboardInterrupt:
-            pass  # the way to end it without a terminal
         except BenchError as error:
             watch.failure = str(error)
         finally:

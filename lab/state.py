@@ -75,6 +75,16 @@ def idle_workers(kernel: Kernel) -> set[int]:
     return idle
 
 
+def waiters(kernel: Kernel, what: str) -> list[Task]:
+    """The tasks that wait at a semaphore of that name, such as ``input on ttyS0``."""
+    waiting = []
+    for pid, task in sorted(kernel.tasks.by_pid.items()):
+        v = kernel.task_numbers(pid)
+        if STATES[v[1]] == "Waiting" and v[4] == WAIT_SEM and kernel.sem_names.get(v[5]) == what:
+            waiting.append(task)
+    return waiting
+
+
 def _wait(kernel: Kernel, task: Task, v: list[int]) -> str:
     kind, number, holder = v[4:7]
     if STATES[v[1]] != "Waiting":

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kernel.clock import NS, Event
+from lab.state import waiters
 from lab.tap import Tap
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ class RunWatch:
     """Looks at a live board four times a second.
 
     The run ends as a shell script does: when the shell has ended, or when its standard input has and it is back at its
-    prompt. ``console``: the one on standard input, if there is one. ``failure``: why the run cannot go on; empty while
-    it can.
+    prompt. If then a program still waits for input, the run has failed. ``console``: the one on standard input, if
+    there is one. ``failure``: why the run cannot go on; empty while it can.
     """
 
     def __init__(self, board: Board) -> None:
@@ -46,13 +47,17 @@ class RunWatch:
         self._board.bench.clock.wake()
 
     @contextmanager
-    def stopped_by(self, signum: int) -> Iterator[None]:
-        """That signal ends the run. It is not made Ctrl-C's, which a shell's background jobs ignore."""
-        before = signal.signal(signum, lambda *_: self.stop())
+    def stopped_by(self, *signums: int) -> Iterator[None]:
+        """These signals end the run, however often they come; one that is ignored, as a shell's background jobs ignore
+        Ctrl-C, stays so.
+        """
+        heeded = [signum for signum in signums if signal.getsignal(signum) is not signal.SIG_IGN]
+        before = [signal.signal(signum, lambda *_: self.stop()) for signum in heeded]
         try:
             yield
         finally:
-            signal.signal(signum, before)
+            for signum, handler in zip(heeded, before, strict=True):
+                signal.signal(signum, handler)
 
     def _look(self) -> None:
         tap, kernel = self._board.eth0.tap, self._board.kernel
@@ -69,11 +74,17 @@ class RunWatch:
         return all(task.name != SHELL for task in self._board.kernel.tasks.by_pid.values())
 
     def _input_ended(self) -> bool:
-        """Whether nobody can type any more, and all that was typed has been done."""
-        return self.console is not None and self.console.ended and self._at_the_prompt()
+        """Whether nobody can type any more, and all that was typed has been done, as far as it can be.
 
-    def _at_the_prompt(self) -> bool:
-        """Whether the shell asks for more, and has for a while: its input may end in a command it has yet to read."""
+        It has if somebody reads the console and nothing has come from it for a while: the input may end in a command
+        that the shell has yet to read.
+        """
         before, self._seen = self._seen, self._board.uart.log.output()
-        prompt = str(self._board.kernel.options["NSH_PROMPT_STRING"]).encode()
-        return self._seen == before and prompt in self._seen.rpartition(b"\n")[2]
+        if self.console is None or not self.console.ended or self._seen != before:
+            return False
+        kernel = self._board.kernel
+        readers = waiters(kernel, f"input on {self._board.uart.name}")
+        prompt = str(kernel.options["NSH_PROMPT_STRING"]).encode()
+        if readers and prompt not in self._seen.rpartition(b"\n")[2]:
+            self.failure = f"the input has ended, and what runs in the foreground ({readers[0].name}) waits for more"
+        return bool(readers)

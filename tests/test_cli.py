@@ -313,6 +313,24 @@ def test_a_run_ends_when_its_input_has_ended_and_all_of_it_is_done(nutloop: Nutl
     assert b"NuttX" in out and b"1 received" in out
 
 
+def test_a_run_whose_input_ends_while_a_command_wants_more_has_failed(nutloop: Nutloop) -> None:
+    process = nutloop("run")
+    out, err = process.communicate(b"cat\nuname\n", timeout=PATIENCE)
+    assert process.returncode == FAILED
+    assert out.endswith(b"cat\r\nuname\r\nuname\r\n")
+    assert b"the input has ended, and what runs in the foreground (nsh_main) waits for more" in err
+
+
+def test_ctrl_c_twice_is_ctrl_c_once(nutloop: Nutloop) -> None:
+    process = nutloop("run", "--console", "pty")
+    line_of(process)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.003)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=PATIENCE)[1] == b""
+    assert process.returncode == OK
+
+
 def test_a_run_ends_with_its_shell(nutloop: Nutloop) -> None:
     process = nutloop("run")
     assert process.stdin is not None

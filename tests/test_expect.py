@@ -505,3 +505,22 @@ def test_the_same_waits_take_the_same_virtual_time() -> None:
             return b.now_ns, text
 
     assert session() == session()
+
+
+def test_a_port_opened_after_the_prompt_says_so_when_it_is_missed(b: Board) -> None:
+    b.run(0.1)
+    with b.console.open(timeout=1) as late:
+        text = failure(late.expect_prompt)
+        assert "it came before this port was opened: an Enter, sendline(), gets a new prompt" in text
+        late.sendline()
+        late.expect_prompt()
+        assert "before this port was opened" not in failure(lambda: late.expect("never"))
+
+
+def test_the_last_prompt_is_the_consoles_own_whatever_the_host_runs(b: Board, port: ExpectPort) -> None:
+    port.sendline("cat")
+    port.expect("cat\n")
+    b.nsh("uname")
+    text = failure(lambda: port.expect("never"))
+    assert "last prompt, at 1.000040 s: nsh> cat\n" in text
+    assert "\n    | (host)" not in text and "(host) nsh> uname" in b.uart.log.text()
