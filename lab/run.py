@@ -30,9 +30,12 @@ def run(arguments: argparse.Namespace) -> bool:
         try:
             watch.console = _attach(board, arguments)
             _serve(board, watch, resettable=arguments.console[0] == "rfc2217")
+        except KeyboardInterrupt:
+            pass  # the way to end it without a terminal
         except BenchError as error:
             watch.failure = str(error)
         finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # who presses Ctrl-C twice means it once
             reports = board.reports
             watch.failure = watch.failure or str(board.kernel.panic or "")
             board.close()  # gives the terminal back before anything is printed
