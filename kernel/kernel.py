@@ -19,6 +19,7 @@ from kernel import core
 from kernel.assertion import Assertions
 from kernel.clock import Clock
 from kernel.core import COSTS, SITES, check, is_null, lib, make_board, numbers, pids
+from kernel.effort import Effort
 from kernel.errors import BenchError, BoardClosed, ContextError, Hang, describe
 from kernel.fs.tree import make_tree
 from kernel.heap import Heap
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
 Options = Mapping[str, Any]
 SIGINT, SIGKILL, SIGTERM = 2, 9, 15
-COPIES_MAX, COPY_NS = 10_000, 5000  # reads and writes in an instant; what each takes when there were more
 PATIENCE = 1000  # waits that tasks of a closed board may still try, before one that does not unwind is left behind
 
 
@@ -80,8 +80,6 @@ class Kernel:
         clock.guests[lib.board_id(self.board)] = self
         for what, ps in (costs or {}).items():
             check(lib.board_cost(self.board, COSTS.index(what), ps), f"cost {what}")
-        self._copy_ps = costs["COPY"] if costs and "COPY" in costs else 0
-        self._copies = self._copies_since = 0
         self.delay_irqs(0)
         check(lib.cpuload_init(self.board, int(options.get("SCHED_CPULOAD_TIMECONSTANT", 2)) * 10**9), "CPU load")
         self.mutex_names: dict[int, str] = {}
@@ -113,6 +111,7 @@ class Kernel:
         )
         start = calendar(int(options["START_YEAR"]), int(options["START_MONTH"]), int(options["START_DAY"]))
         self.realtime = Realtime(start, lambda: int(lib.board_uptime(self.board)))
+        self.effort = Effort(self, costs or {})
         self.tasks = Tasks(self)
         try:
             self._bring_up()
@@ -131,7 +130,6 @@ class Kernel:
         self.notifiers = Notifiers(self)
         self.vfs = make_tree(self)
         self.net = Network(self)
-        self._signals = Semaphore(self, what="a signal")  # that nobody posts
 
     def _make_policy(self) -> Policy:
         interval = int(self.options["RR_INTERVAL"])
@@ -262,34 +260,6 @@ class Kernel:
             raise self.cannot_wait("burn time")
         else:
             check(r, f"burn {ns} ns")
-
-    def toil(self, usec: int) -> None:
-        """What a task does again and again: computes for so long, where a signal may end it. The host does it at once.
-
-        Raises InterruptedError.
-        """
-        r = lib.cpu_burn(self.board, usec * 1000)
-        if r >= core.ACT_BASE:
-            self.clock.follow(r)
-        if lib.board_current(self.board) > 0 and self._signals.wait(0) == -EINTR:
-            raise InterruptedError(EINTR, "a signal came")
-
-    def copied(self, n: int) -> None:
-        """The caller has copied ``n`` bytes, which takes its time. For the host, which has none, it is free.
-
-        Where copying costs nothing time moves as soon as too much was copied in one instant, so that bytes read one by
-        one from a large file are no livelock.
-        """
-        ns = n * self._copy_ps // 1000
-        self._copies += 1
-        if self._copies == COPIES_MAX:
-            now = self.clock.now_ns
-            if now == self._copies_since:
-                ns += COPIES_MAX * COPY_NS
-            self._copies, self._copies_since = 0, now
-        r = lib.cpu_burn(self.board, ns)
-        if r >= core.ACT_BASE:
-            self.clock.follow(r)
 
     def choose(self, site: int | str, name: int, n: int) -> int:
         """A free choice: 0..n-1, 0 being what the plain kernel would do."""

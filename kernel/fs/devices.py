@@ -61,7 +61,7 @@ class OpenSource(OpenNull):
 
     def _read(self, n: int) -> bytes:
         try:
-            self._kernel.toil(-(-n // 1024) * SOURCE_USEC)
+            self._kernel.effort.toil(-(-n // 1024) * SOURCE_USEC)
         except InterruptedError:
             raise InterruptedError(EINTR, f"read {self.path}: a signal ended it") from None
         return self._draw(n)

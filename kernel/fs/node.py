@@ -38,6 +38,36 @@ class File(Node):
         raise NotImplementedError
 
 
+class KeptFile(File):
+    """A file that takes memory until it has neither a name nor anybody who has it open; :meth:`_free` then."""
+
+    def __init__(self) -> None:
+        self._openers = 0
+        self._has_name = True
+
+    def opened(self) -> None:
+        """One more has it open."""
+        self._openers += 1
+
+    def closed(self) -> None:
+        """One who had it open has not any more."""
+        self._openers -= 1
+        self._look()
+
+    def removed(self) -> None:
+        """It has no name any more."""
+        self._has_name = False
+        self._look()
+
+    def _look(self) -> None:
+        if not self._has_name and self._openers == 0:
+            self._free()
+
+    def _free(self) -> None:
+        """Gives back what it takes. Idempotent."""
+        raise NotImplementedError
+
+
 class Link(Node):
     """A symbolic link."""
 

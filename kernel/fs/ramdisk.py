@@ -5,7 +5,7 @@ from __future__ import annotations
 from errno import EFBIG, EINVAL
 from typing import TYPE_CHECKING
 
-from kernel.fs.node import File
+from kernel.fs.node import KeptFile
 from kernel.fs.openfile import OpenFile
 
 if TYPE_CHECKING:
@@ -15,18 +15,17 @@ if TYPE_CHECKING:
 MINORS = 256
 
 
-class RamDisk(File):
+class RamDisk(KeptFile):
     """``nsectors`` of ``sectsize`` bytes, all zero. Raises OSError (ENOMEM)."""
 
     kind = "b"
     mode = 0o666
 
     def __init__(self, heap: Heap, nsectors: int, sectsize: int) -> None:
+        super().__init__()
         self._heap = heap
         self._address = heap.malloc(nsectors * sectsize, "RAM disk", lambda: bytes(self.data))
         self.data = bytearray(nsectors * sectsize)
-        self._open = 0
-        self._unlinked = False
 
     def size(self) -> int:
         """Its bytes."""
@@ -34,21 +33,11 @@ class RamDisk(File):
 
     def open(self, path: str, flags: int) -> OpenFile:
         """As a character device, which is how NuttX lets programs at it (CONFIG_BCH)."""
-        self._open += 1
+        self.opened()
         return OpenRamDisk(path, flags, self)
 
-    def closed(self) -> None:
-        """One who had it open has not any more."""
-        self._open -= 1
-        self._release()
-
-    def removed(self) -> None:
-        """It has no name any more; its memory stays as long as somebody has it open."""
-        self._unlinked = True
-        self._release()
-
-    def _release(self) -> None:
-        if self._unlinked and not self._open and self._address:
+    def _free(self) -> None:
+        if self._address:
             self._heap.free(self._address)
             self._address = 0
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from errno import EBUSY, EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR
 from os import O_ACCMODE, O_APPEND, O_RDONLY, O_TRUNC
 
-from kernel.fs.node import Directory, File, Node, Usage
+from kernel.fs.node import Directory, KeptFile, Node, Usage
 from kernel.fs.openfile import OpenFile
 from kernel.heap import Heap
 
@@ -64,18 +64,17 @@ def _no_memory_for(call: str, path: str) -> Iterator[None]:
         raise OSError(error.errno, f"{call} {path}: {error.strerror}") from None
 
 
-class TmpFile(File):
+class TmpFile(KeptFile):
     """A regular file. Raises OSError (ENOMEM)."""
 
     mode = 0o777
 
     def __init__(self, heap: Heap) -> None:
+        super().__init__()
         self.data = bytearray()
         self._memory = _Memory(heap, "tmpfs file", lambda: bytes(self.data))
         self._object = heap.malloc(FILE_OBJECT, "tmpfs file object")
         self._heap = heap
-        self._open = 0
-        self._unlinked = False
 
     def size(self) -> int:
         """Its bytes."""
@@ -90,7 +89,7 @@ class TmpFile(File):
         """A position in it; O_TRUNC empties it first."""
         if flags & O_TRUNC and flags & O_ACCMODE != O_RDONLY:
             self.truncate(0)
-        self._open += 1
+        self.opened()
         return OpenTmpFile(path, flags, self)
 
     def truncate(self, size: int) -> None:
@@ -111,18 +110,8 @@ class TmpFile(File):
             self.truncate(position + len(data))
         self.data[position : position + len(data)] = data
 
-    def closed(self) -> None:
-        """One who had it open has not any more."""
-        self._open -= 1
-        self._release()
-
-    def removed(self) -> None:
-        """It has no name any more, and lives as long as somebody has it open."""
-        self._unlinked = True
-        self._release()
-
-    def _release(self) -> None:
-        if self._unlinked and not self._open and self._object:
+    def _free(self) -> None:
+        if self._object:
             self._memory.free()
             self._heap.free(self._object)
             self._object = 0

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def make_tree(kernel: Kernel) -> Vfs:
     """The tree of a kernel, by its configuration."""
     options = kernel.options
-    tree = Vfs(kernel.copied)
+    tree = Vfs(kernel.effort.copied)
     tree.root.mkdir("dev", 0o777)
     tree.attach("/dev/null", Device(OpenNull))
     tree.attach("/dev/zero", Device(partial(OpenSource, kernel=kernel, draw=bytes)))

@@ -206,7 +206,7 @@ class Shell:
         Raises InterruptedError.
         """
         if self.control.jump is not None:
-            self.kernel.toil(JUMP_USEC)
+            self.kernel.effort.toil(JUMP_USEC)
             with suppress(OSError):
                 file.seek(self.control.jump)
 
