@@ -25,7 +25,7 @@ class Effort:
     def __init__(self, kernel: Kernel, costs: Mapping[str, int]) -> None:
         self._board = kernel.board
         self._clock = kernel.clock
-        self._copy_ps = costs["COPY"] if "COPY" in costs else 0
+        self._copy_ps = costs.get("COPY", 0)
         self._copies = self._copies_since = 0
         self._signals = Semaphore(kernel, what="a signal")  # that nobody posts
 
