@@ -13,7 +13,9 @@ from kernel.socket import SO_RCVBUF, SOL_SOCKET
 from kernel.syslog import LOG_ERR
 
 ROOT = Path(__file__).parents[1]
-READ = re.compile(r"""(?:\b(?:options|built|o|config)(?:\.(?:get|flag|number|text))?[\[(]|(?<!\.)\bget\(|\bnumber\()"(\w+)""")
+READ = re.compile(
+    r"""(?:\b(?:options|built|o|config)(?:\.(?:get|flag|number|text))?[\[(]|(?<!\.)\bget\(|\bnumber\()"(\w+)"""
+)
 """Where code asks for an option by its name."""
 
 
