@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from serial.tools import miniterm
 
+from board.config import profile_names
 from lab.run import NoStart
 from lab.serialurl import NEW
 
@@ -20,10 +21,16 @@ OPTIONS = ("--raw", "--eol", "CR")  # as a terminal on a serial line: nothing is
 def port_name(where: str) -> str:
     """What to open for ``where``: a URL of pyserial's, the path of a device, or a profile, of which a board is made.
 
-    A new board runs by itself, since miniterm has threads. Raises NoStart for a board of another process.
+    A new board runs by itself, since miniterm has threads. Raises NoStart for a board of another process, and for one
+    that there is not.
     """
+    if "://" not in where and os.sep in where:
+        return where
     if "://" not in where:
-        return where if os.sep in where else f"nutloop://{NEW}/{quote(where)}?live=1"
+        if where not in profile_names() and not os.path.exists(where):
+            known = ", ".join(profile_names())
+            raise NoStart(f"no board {where!r}: give one of {known}, the path of a .config or device, or a URL")
+        return f"nutloop://{NEW}/{quote(where)}?live=1"
     parts = urlsplit(where)
     if parts.scheme.lower() != "nutloop":
         return where

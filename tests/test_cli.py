@@ -257,7 +257,11 @@ def test_a_crash_with_an_rfc2217_console_waits_for_dtr(
 
 @pytest.mark.parametrize(
     ("where", "why"),
-    [("nutloop://board", "a board of another process has to offer its console"), ("sim", "miniterm needs a terminal")],
+    [
+        ("nutloop://board", "a board of another process has to offer its console"),
+        ("nosuch", "no board 'nosuch': give one of sim, sim-console, smp4, stm32f7, the path of"),
+        ("sim", "miniterm needs a terminal"),
+    ],
 )
 def test_console_says_what_it_cannot_do(nutloop: Nutloop, where: str, why: str) -> None:
     process = nutloop("console", where)
