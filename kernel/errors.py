@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from types import FrameType
 
 from greenlet import GreenletExit
@@ -13,6 +14,18 @@ def describe(error: BaseException) -> str:
         return repr(error)
     except Exception:
         return f"{type(error).__name__}(...)"
+
+
+def board_trace(error: BaseException) -> str:
+    """The traceback as the board's log has it: paths are cut to two parts, so that it is the same on every machine."""
+    trace = traceback.TracebackException.from_exception(error)
+    link: traceback.TracebackException | None = trace
+    while link is not None:
+        for frame in link.stack:
+            _ = frame.line  # is looked up by the whole path, once
+            frame.filename = "/".join(frame.filename.split("/")[-2:])
+        link = link.__cause__ or link.__context__
+    return "".join(trace.format())
 
 
 class BenchError(Exception):

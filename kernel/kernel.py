@@ -20,7 +20,7 @@ from kernel.assertion import Assertions
 from kernel.clock import Clock
 from kernel.core import COSTS, SITES, check, is_null, lib, make_board, numbers, pids
 from kernel.effort import Effort
-from kernel.errors import BenchError, BoardClosed, ContextError, Hang, describe
+from kernel.errors import BenchError, BoardClosed, ContextError, Hang, board_trace, describe
 from kernel.fs.tree import make_tree
 from kernel.heap import Heap
 from kernel.iob import IobPool
@@ -315,7 +315,7 @@ class Kernel:
     def task_raised(self, task: Task, error: BaseException) -> None:
         """A task dies of an exception: the log and the reports say so, the board goes on."""
         text = "".join(traceback.format_exception(error))
-        self.syslog.log(LOG_ERR, f"{task.name}[{task.pid}]: died of {describe(error)}\n{text}")
+        self.syslog.log(LOG_ERR, f"{task.name}[{task.pid}]: died of {describe(error)}\n{board_trace(error)}")
         self.report(f"task {task.name} (pid {task.pid}) raised {describe(error)}\n{text}", log=False)
         if isinstance(error, Hang) and not self.closed:
             self.clock.give_up(spinning(task, error))
@@ -325,7 +325,7 @@ class Kernel:
         text = "".join(traceback.format_exception(error))
         held = self.held_by(lib.board_current(self.board))
         tail = f"; its worker still holds {', '.join(held)}" if held else ""
-        self.syslog.log(LOG_CRIT, f"{queue.name}: {work.name} raised {describe(error)}{tail}\n{text}")
+        self.syslog.log(LOG_CRIT, f"{queue.name}: {work.name} raised {describe(error)}{tail}\n{board_trace(error)}")
         self.report(f"work {work.name} on {queue.name} raised {describe(error)}{tail}\n{text}", log=False)
         if isinstance(error, Hang):
             where = "".join(traceback.format_exception(error)[-4:])

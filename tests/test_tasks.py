@@ -27,7 +27,9 @@ def test_a_task_that_raises_dies_alone_with_its_traceback_on_syslog_and_in_the_r
         assert isinstance(task.error, LookupError)
         for text in (rig.kernel.syslog.text(), rig.kernel.reports[0]):
             assert "LookupError" in text and "in broken" in text and "no such table" in text
-        assert f"broken[{task.pid}]: died of LookupError" in rig.kernel.syslog.text()
+        log = rig.kernel.syslog.text()
+        assert f"broken[{task.pid}]: died of LookupError" in log
+        assert 'File "tests/test_tasks.py"' in log and __file__ not in log, "the same on every machine"
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, BaseException])
