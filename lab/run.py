@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> bool:
 
     board = _start(arguments)
     watch = RunWatch(board)
-    with watch.stopped_by(signal.SIGTERM, signal.SIGINT):
+    with watch.stopped_by(signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         try:
             watch.console = _attach(board, arguments)
             _serve(board, watch, resettable=arguments.console[0] == "rfc2217")

@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kernel.clock import NS, Event
+from kernel.fs.devices import OpenConsole
+from kernel.fs.openfile import STDIN
 from lab.state import waiters
 from lab.tap import Tap
 
 if TYPE_CHECKING:
     from board.board import Board
+    from kernel.task import Task
     from lab.stdio import StdioConsole
 
 LOOK_NS = NS // 4
@@ -84,7 +87,12 @@ class RunWatch:
             return False
         kernel = self._board.kernel
         readers = waiters(kernel, f"input on {self._board.uart.name}")
-        prompt = str(kernel.options["NSH_PROMPT_STRING"]).encode()
-        if readers and prompt not in self._seen.rpartition(b"\n")[2]:
+        if readers and not any(_at_prompt(task) for task in readers):
             self.failure = f"the input has ended, and what runs in the foreground ({readers[0].name}) waits for more"
         return bool(readers)
+
+
+def _at_prompt(task: Task) -> bool:
+    """Whether a task that reads the console is a shell that waits for a command."""
+    stdin = task.files.get(STDIN)
+    return isinstance(stdin, OpenConsole) and stdin.edited

@@ -283,11 +283,12 @@ def test_console_knows_what_to_open(where: str, name: str) -> None:
     assert port_name(where) == name
 
 
-def test_a_run_that_is_terminated_takes_its_terminals_link_away(nutloop: Nutloop) -> None:
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_terminated_takes_its_terminals_link_away(nutloop: Nutloop, signum: int) -> None:
     process = nutloop("run", "--console", "pty")
     link = Path(line_of(process).split()[2].rstrip(";"))
     assert link.is_symlink()
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(signum)
     assert process.wait(PATIENCE) == OK
     assert not link.is_symlink() and not link.parent.exists()
 
@@ -315,6 +316,14 @@ def test_a_run_ends_when_its_input_has_ended_and_all_of_it_is_done(nutloop: Nutl
     out, err = process.communicate(b"uname\nsleep 1\nping -c 1 127.0.0.1\n", timeout=PATIENCE)
     assert (process.returncode, err) == (OK, b"")
     assert b"NuttX" in out and b"1 received" in out
+
+
+@pytest.mark.parametrize("script", [b"hello &\n", b"uname &\n", b"ping -c 2 -i 10 127.0.0.1 &\n"])
+def test_a_run_ends_well_although_a_background_job_printed_behind_the_prompt(nutloop: Nutloop, script: bytes) -> None:
+    process = nutloop("run")
+    out, err = process.communicate(script, timeout=PATIENCE)
+    assert (process.returncode, err) == (OK, b"")
+    assert b"nsh> " not in out.rpartition(b"\n")[2]
 
 
 def test_a_run_whose_input_ends_while_a_command_wants_more_has_failed(nutloop: Nutloop) -> None:

@@ -77,6 +77,11 @@ class OpenConsole(OpenFile):
         self.console = console
         self._terminal = Terminal(console)
 
+    @property
+    def edited(self) -> bool:
+        """Whether a line editor has it, as at the shell's prompt; else a program gets what is typed."""
+        return self._terminal.raw
+
     @contextmanager
     def raw(self) -> Iterator[None]:
         """Meanwhile what is typed is handed over as it is, unseen."""
