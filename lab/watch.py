@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kernel.clock import NS, Event
-from kernel.fs.devices import OpenConsole
 from kernel.fs.openfile import STDIN
 from lab.state import waiters
 from lab.tap import Tap
@@ -95,4 +94,4 @@ class RunWatch:
 def _at_prompt(task: Task) -> bool:
     """Whether a task that reads the console is a shell that waits for a command."""
     stdin = task.files.get(STDIN)
-    return isinstance(stdin, OpenConsole) and stdin.edited
+    return stdin is not None and stdin.edited

@@ -65,14 +65,14 @@ def test_reading_a_large_file_byte_by_byte_is_no_livelock(board: Board) -> None:
 
 
 def test_shells_that_start_the_next_one_in_the_background_do_not_stop_the_clock(board: Board) -> None:
-    board.nsh("export a 'sh -c \"$a\" &'; sh -c \"$a\"")
+    board.nsh('export a \'sh -c "$a" &\'; sh -c "$a"')
     board.run(1)
     assert board.nsh("echo still here") == "still here\n"
     assert board.reports == []
 
 
 def test_shells_that_wait_for_the_next_one_end_where_the_heap_does(board: Board) -> None:
-    reply = board.nsh("export a 'sh -c \"$a\"'; sh -c \"$a\"")
+    reply = board.nsh('export a \'sh -c "$a"\'; sh -c "$a"')
     assert (reply.text, reply.status) == ("nsh: sh: command not found\n", 1)
     stats = board.kernel.heap.stats()
     assert stats.maxused > stats.total * 0.99 and stats.used < stats.total * 0.01
@@ -81,7 +81,7 @@ def test_shells_that_wait_for_the_next_one_end_where_the_heap_does(board: Board)
 
 @pytest.mark.parametrize("command", ["time", "watch -c 1"])
 def test_a_command_that_runs_itself_is_too_deep(board: Board, command: str) -> None:
-    reply = board.nsh(f"set a '{command} \"$a\"'; {command} \"$a\"")
+    reply = board.nsh(f'set a \'{command} "$a"\'; {command} "$a"')
     assert reply.lines[0] == f"nsh: {command.split()[0]}: nesting too deep" and not reply.ok
     assert board.reports == []
 

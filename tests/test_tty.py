@@ -47,6 +47,29 @@ def test_control_characters_and_escape_sequences_reach_the_program_unseen(termin
     assert typed(terminal, keys) == (b"abcxd\r\n", keys.replace(b"\r", b"\n"))
 
 
+@pytest.mark.parametrize("command", [b"cat > /tmp/a", b"cat /dev/console > /tmp/a"])
+def test_ctrl_c_in_the_middle_of_a_line_ends_cat_with_what_was_typed(terminal: Terminal, command: bytes) -> None:
+    terminal.type(command + b"\r")
+    terminal.type(b"ab\rcd")
+    assert terminal.type(b"\x03") == b"nsh: cat: Interrupted by signal\r\n" + PROMPT
+    assert terminal.type(b"cat /tmp/a\r") == b"cat /tmp/a\r\nab\r\ncd" + PROMPT
+
+
+def test_half_a_line_that_cat_takes_from_the_shell_is_no_interruption(terminal: Terminal) -> None:
+    terminal.type(b"cat > /tmp/a &\r")
+    seen = terminal.type(b"sleep 1 > /dev/null\rab\rcd\r", seconds=2)
+    assert b"Interrupted" not in seen
+    with terminal.board.kernel.vfs.open("/tmp/a") as file:
+        assert file.read(100)
+
+
+@pytest.mark.parametrize("command", [b"cat > /tmp/a", b"cat /dev/console > /tmp/a"])
+def test_ctrl_d_ends_cat_wherever_it_comes(terminal: Terminal, command: bytes) -> None:
+    for keys in (b"ab\x04", b"ab\r\x04", b"x" * 1023 + b"\x04", b"x" * 1024 + b"\x04"):
+        terminal.type(command + b"\r")
+        assert terminal.type(keys).endswith(PROMPT)
+
+
 def test_bytes_that_are_no_text_pass_through(terminal: Terminal) -> None:
     keys = bytes(range(0x80, 0x100)) + b"\r"
     assert typed(terminal, keys) == (keys + b"\n", keys.replace(b"\r", b"\n"))

@@ -79,7 +79,7 @@ class OpenConsole(OpenFile):
 
     @property
     def edited(self) -> bool:
-        """Whether a line editor has it, as at the shell's prompt; else a program gets what is typed."""
+        """Whether a line editor has it, as at the shell's prompt."""
         return self._terminal.raw
 
     @contextmanager

@@ -55,6 +55,11 @@ class OpenFile:
         self.copied: Callable[[int], None] | None = None
         self._references = 1
 
+    @property
+    def edited(self) -> bool:
+        """Whether a line editor has it, see :meth:`raw`."""
+        return False
+
     def raw(self) -> AbstractContextManager[None]:
         """For a line editor: meanwhile a terminal neither echoes nor makes lines."""
         return nullcontext()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from errno import EINTR
 from typing import TYPE_CHECKING
 
 from kernel.environ import HOMEDIR
 from kernel.fs.node import Directory, Link, Node
-from kernel.fs.openfile import STDIN
+from kernel.fs.openfile import STDIN, OpenFile
 from kernel.nsh.command import ARGINVALID, ERROR, OK, TOOMANYARGS, CallFailed, Command, CommandError
 from kernel.nsh.commands.options import getopt
 from kernel.nsh.commands.paths import below, dirname, path_of
@@ -29,8 +30,7 @@ def catfile(shell: Shell, command: str, path: str) -> None:
             shell.error(command, f"Could not open {name} (is procfs mounted?)")
         raise CallFailed("open", error.errno or 0) from None
     with file:
-        while data := file.read(BUFFER):
-            shell.sys.write(data)
+        _print(shell, file)
 
 
 def cat(shell: Shell, argv: list[str]) -> int:
@@ -38,18 +38,22 @@ def cat(shell: Shell, argv: list[str]) -> int:
     for path in argv[1:]:
         catfile(shell, argv[0], path)
     if len(argv) == 1:
-        _cat_input(shell)
+        _print(shell, shell.sys.task.files[STDIN])
     return OK
 
 
-def _cat_input(shell: Shell) -> None:
-    stdin = shell.sys.task.files.get(STDIN)
-    typed = stdin is not None and stdin.isatty
-    while data := shell.sys.read(BUFFER):
+def _print(shell: Shell, file: OpenFile) -> None:
+    """Prints what is left of a file, or what is typed until Ctrl-D. Raises InterruptedError."""
+    while True:
+        typed = file.isatty and not file.edited
+        if not (data := file.read(BUFFER)):
+            return
         if typed and data.endswith(CTRL_D):
             shell.sys.write(data.removesuffix(CTRL_D))
             return
         shell.sys.write(data)
+        if typed and len(data) < BUFFER and not data.endswith(b"\n"):
+            raise InterruptedError(EINTR, "read: a signal ended the line before its end")
 
 
 # ls
