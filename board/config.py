@@ -181,7 +181,7 @@ def _parse_overrides(overrides: Mapping[str, object]) -> dict[str, Value]:
             raise ConfigError(f"{name} cannot be set, it follows from other options ({option.help})")
         if not option.modelled:
             raise ConfigError(f"{name} is an option of NuttX that the board does not model ({option.help})")
-        changed[name] = parse_value(option, given, "override")
+        changed[name] = parse_value(option, given)
     return changed
 
 
@@ -197,7 +197,7 @@ def _unknown(key: str) -> str:
     name = key.removeprefix("CONFIG_").removeprefix("NUTLOOP_")
     names = {option.name.upper(): option.name for option in OPTIONS.values() if option.modelled}
     close = [names[match] for match in difflib.get_close_matches(name.upper(), names, n=3, cutoff=0.6)]
-    hint = f"did you mean {' or '.join(close)}?" if close else "board/kconfig.py lists them all"
+    hint = f"did you mean {' or '.join(close)}?" if close else "`nutloop options` lists them all"
     return f"unknown option {name}; {hint}"
 
 

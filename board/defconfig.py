@@ -48,10 +48,10 @@ def read_defconfig(path: Path) -> list[Setting]:
     return settings
 
 
-def parse_value(option: Option, given: object, where: str) -> Value:
+def parse_value(option: Option, given: object, where: str = "") -> Value:
     """`given`, which is a file's text or a keyword's value, as a value of `option`.
 
-    Raises ConfigError, beginning with `where`, if it is not one or is out of the option's range.
+    Raises ConfigError, beginning with `where` if there is one, if it is not one or is out of the option's range.
     """
     match option.kind:
         case "bool":
@@ -128,13 +128,16 @@ def _parse_fraction(option: Option, given: object, where: str) -> Fraction:
 def _in_range(option: Option, value: int | Fraction, where: str) -> int | Fraction:
     if option.low <= value <= option.high:
         return value
-    raise ConfigError(
-        f"{where}: {option.name}={value} is out of range: {option.help}; allowed is {option.low} to {option.high}"
-    )
+    allowed = f"allowed is {option.low} to {option.high}"
+    raise _refusal(where, f"{option.name}={value} is out of range: {option.help}; {allowed}")
 
 
 def _rejection(option: Option, given: object, where: str, wanted: str) -> ConfigError:
-    return ConfigError(f"{where}: {option.name}={given!r} is not {wanted}: {option.help}")
+    return _refusal(where, f"{option.name}={given!r} is not {wanted}: {option.help}")
+
+
+def _refusal(where: str, text: str) -> ConfigError:
+    return ConfigError(f"{where}: {text}" if where else text)
 
 
 def _unquote(text: str) -> str:

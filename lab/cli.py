@@ -1,4 +1,4 @@
-"""The command ``nutloop``: demo, run, console, boards.
+"""The command ``nutloop``: demo, run, console, boards, options.
 
 Exit codes: 0 it ran and ended as asked; 1 the board crashed or the demo failed; 2 the command line makes no sense; 3
 the board cannot start (configuration refused, TAP or file not to be had, C core not built).
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show versions and exit")
-    verbs = parser.add_subparsers(required=True, metavar="demo | run | console | boards")
+    verbs = parser.add_subparsers(required=True, metavar="demo | run | console | boards | options")
     demo = _verb(verbs, "demo", _demo, "show what it does, in two seconds", ["nutloop demo", "nutloop demo --seed 7"])
     demo.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the run (default: %(default)s)")
     run = _verb(
@@ -95,6 +95,15 @@ def _parser() -> argparse.ArgumentParser:
         "them nutloop://new/PROFILE?KEY=VALUE; what follows -- is for miniterm, see `-- --help`",
     )
     _verb(verbs, "boards", _boards, "list the boards there are", ["nutloop boards", "nutloop boards | cut -d' ' -f1"])
+    options = _verb(
+        verbs,
+        "options",
+        _options,
+        "list what can be configured, in the form of a .config file",
+        ["nutloop options iob", "nutloop options --profile stm32f7 > my.config && nutloop run --config my.config"],
+    )
+    options.add_argument("words", nargs="*", metavar="WORD", help="only those with it in their name or meaning")
+    _board_options(options)
     return parser
 
 
@@ -110,17 +119,21 @@ def _verb(verbs: Any, name: str, call: Any, text: str, examples: list[str]) -> a
     return parser
 
 
-def _run_options(run: argparse.ArgumentParser) -> None:
-    run.add_argument("--profile", default="sim", metavar="NAME", help="the board, see `nutloop boards` (default: sim)")
-    run.add_argument("--config", metavar="FILE", help="a NuttX .config or defconfig, on that board's hardware")
-    run.add_argument(
+def _board_options(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--profile", default="sim", metavar="NAME", help="the board, see `nutloop boards` (default: sim)")
+    verb.add_argument("--config", metavar="FILE", help="a NuttX .config or defconfig, on that board's hardware")
+    verb.add_argument(
         "--set",
         action="append",
         default=[],
         type=_setting,
         metavar="KEY=VALUE",
-        help="change a Kconfig option; repeatable",
+        help="change a Kconfig option, see `nutloop options`; repeatable",
     )
+
+
+def _run_options(run: argparse.ArgumentParser) -> None:
+    _board_options(run)
     run.add_argument(
         "--console",
         type=_attachment,
@@ -143,7 +156,9 @@ def _setting(text: str) -> tuple[str, str]:
 
 def _attachment(text: str) -> tuple[str, dict[str, Any]]:
     kind, _, more = text.partition(":")
-    if kind == "rfc2217" and more.isdecimal() and int(more) <= 65535:
+    if kind == "rfc2217" and more.isdecimal():
+        if int(more) > 65535:
+            raise argparse.ArgumentTypeError(f"{more} is no TCP port: give 1 to 65535, or none for one that is free")
         return kind, {"port": int(more)}
     if kind == "pty" and more:
         return kind, {"link": more}
@@ -197,20 +212,29 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 def _boards(arguments: argparse.Namespace) -> int:
     _load()
-    from board.config import Config, profile_names
-    from board.profile import hardware, profile_summary
+    from lab.listing import boards
 
-    for name in profile_names():
-        config = Config(name)
-        hw = hardware(config)
-        what = (
-            f"{hw.ncpus} CPU{'s' if hw.ncpus > 1 else ''}",
-            f"{hw.ram_size >> 10} KiB RAM",
-            f"{config['IOB_NBUFFERS']} IOBs of {config['IOB_BUFSIZE']} bytes",
-            f"link {hw.link_mbps} Mbit/s",
-        )
-        print(f"{name:<12} {profile_summary(name)}\n{'':12} {', '.join(what)}")
+    for line in boards():
+        print(line)
     return OK
+
+
+def _options(arguments: argparse.Namespace) -> int:
+    _load()
+    from board.config import Config
+    from board.kconfig import ConfigError
+    from lab.listing import options
+
+    try:
+        config = Config(arguments.profile, config=arguments.config, **dict(arguments.set))
+    except ConfigError as error:
+        raise NoStart(str(error)) from error
+    lines = list(options(config, arguments.words))
+    for line in lines:
+        print(line)
+    if not lines:
+        print(f"nutloop: no option has {' or '.join(arguments.words)} in its name or meaning", file=sys.stderr)
+    return OK if lines else FAILED
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ import pytest
 import serial
 from scapy.utils import PcapNgReader
 
+from board.config import Config
 from lab import run
 from lab.cli import FAILED, NO_START, OK, USAGE, main
 from lab.terminal import port_name
@@ -93,7 +94,31 @@ def test_boards_lists_the_profiles(capsys: pytest.CaptureFixture[str]) -> None:
     assert "4 CPUs" in text and "1024 IOBs of" in text
 
 
-@pytest.mark.parametrize("verb", ["demo", "run", "console", "boards"])
+@pytest.mark.parametrize("profile", ["sim", "sim-console", "smp4", "stm32f7"])
+def test_options_prints_a_configuration_that_is_the_boards(
+    profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code("options", "--profile", profile) == OK
+    file = tmp_path / "config"
+    file.write_text(capsys.readouterr().out)
+    assert dict(Config(str(file))) == dict(Config(profile))
+
+
+def test_options_looks_in_names_and_meanings_and_shows_what_was_set(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("options", "CONFIG_IOB_N", "workers", "--set", "IOB_NBUFFERS=36") == OK
+    lines = capsys.readouterr().out.splitlines()
+    assert "CONFIG_IOB_NBUFFERS=36" in lines and "CONFIG_SCHED_LPNTHREADS=1" in lines
+    assert not any("NSH" in line for line in lines)
+
+
+def test_options_fails_if_there_is_no_such_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("options", "warp") == FAILED
+    assert "no option has warp" in capsys.readouterr().err
+    assert exit_code("options", "--set", "WARP=9") == NO_START
+    assert "nutloop options" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["demo", "run", "console", "boards", "options"])
 def test_help_has_two_examples_and_the_exit_codes(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code(verb, "--help") == OK
     examples = capsys.readouterr().out.partition("examples:\n")[2]
