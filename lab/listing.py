@@ -26,7 +26,7 @@ def boards() -> Iterator[str]:
 
 
 def options(config: Config, words: Sequence[str]) -> Iterator[str]:
-    """The options that can be set and have one of the words in name or meaning, with their values, as a .config file."""
+    """The options that can be set and have a word of these in name or meaning, with their values, as a .config file."""
     wanted = [word.removeprefix("CONFIG_").removeprefix("NUTLOOP_").lower() for word in words]
     for option in OPTIONS.values():
         text = f"{option.name} {option.help}".lower()
