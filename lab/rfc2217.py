@@ -112,6 +112,7 @@ class Client:
             self._send,
             ours=OURS,
             theirs=THEIRS,
+            on_data=self._uart.send,
             on_option=self._on_option,
             on_subnegotiation=self._comport.command,
             on_break=self._uart.send_break,
@@ -202,7 +203,7 @@ class Client:
         if not data:
             self.close()
             return
-        self._uart.send(self._telnet.feed(data))
+        self._telnet.feed(data)
         self._watch()
 
 

@@ -17,7 +17,8 @@ IAC_BYTE = bytes((IAC,))
 class Telnet:
     """One connection. ``send`` gets what to send, ``ours`` and ``theirs`` are the options that each side may have on.
 
-    ``on_option`` is called when one of them goes on, ``on_subnegotiation`` with its bytes, ``on_break`` for BRK.
+    ``on_data`` gets the data. ``on_option`` is called when an option goes on, ``on_subnegotiation`` with its bytes,
+    ``on_break`` for BRK: in the order in which they came, and after the data before them.
     """
 
     def __init__(
@@ -26,6 +27,7 @@ class Telnet:
         *,
         ours: Collection[int],
         theirs: Collection[int],
+        on_data: Callable[[bytes], None],
         on_option: Callable[[int], None],
         on_subnegotiation: Callable[[bytes], None],
         on_break: Callable[[], None],
@@ -33,6 +35,7 @@ class Telnet:
         self._send = send
         self._ours = dict.fromkeys(ours, False)  # whether it is on, or has been offered
         self._theirs = dict.fromkeys(theirs, False)
+        self._on_data = on_data
         self._on_option = on_option
         self._on_subnegotiation = on_subnegotiation
         self._on_break = on_break
@@ -51,13 +54,17 @@ class Telnet:
             self._theirs[option] = True
             self._send(bytes((IAC, DO, option)))
 
-    def feed(self, data: bytes) -> bytes:
-        """Takes what has come; returns the data in it."""
+    def feed(self, data: bytes) -> None:
+        """Takes what has come."""
         at = 0
         while at < len(data):
             at = self._state(data, at)
+        self._hand_over()
+
+    def _hand_over(self) -> None:
         got, self._got = bytes(self._got), bytearray()
-        return got
+        if got:
+            self._on_data(got)
 
     @staticmethod
     def escaped(data: bytes) -> bytes:
@@ -96,6 +103,7 @@ class Telnet:
             self._sub.clear()
             self._state = self._subnegotiation
         elif byte == BREAK:
+            self._hand_over()
             self._on_break()
         return at + 1
 
@@ -117,6 +125,7 @@ class Telnet:
             return self._command(data, at)
         self._state = self._data
         if 0 < len(self._sub) <= LONGEST:
+            self._hand_over()
             self._on_subnegotiation(bytes(self._sub))
         return at + 1
 

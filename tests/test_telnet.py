@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from drivers.uartregs import UartMcr, UartReg
 from lab.comport import ComPort
-from lab.telnet import BINARY, COM_PORT, DO, DONT, ECHO, IAC, LONGEST, SB, SE, WILL, WONT, Telnet
+from lab.telnet import BINARY, BREAK, COM_PORT, DO, DONT, ECHO, IAC, LONGEST, SB, SE, WILL, WONT, Telnet
 
 UNKNOWN = 31
 
@@ -21,20 +21,34 @@ class Peer:
         self.subs: list[bytes] = []
         self.on: list[int] = []
         self.breaks = 0
+        self.got = bytearray()
+        self.seen: list[bytes] = []  # data, subnegotiations and breaks, as they came
         self.telnet = Telnet(
             self.sent.extend,
             ours=(BINARY, ECHO, COM_PORT),
             theirs=(BINARY, COM_PORT),
+            on_data=self._data,
             on_option=self.on.append,
-            on_subnegotiation=self.subs.append,
+            on_subnegotiation=self._sub,
             on_break=self._break,
         )
 
+    def _data(self, data: bytes) -> None:
+        self.got += data
+        self.seen.append(data)
+
+    def _sub(self, sub: bytes) -> None:
+        self.subs.append(sub)
+        self.seen.append(sub)
+
     def _break(self) -> None:
         self.breaks += 1
+        self.seen.append(b"break")
 
     def feed(self, *data: int | bytes) -> bytes:
-        return self.telnet.feed(b"".join(bytes((d,)) if isinstance(d, int) else d for d in data))
+        self.got.clear()
+        self.telnet.feed(b"".join(bytes((d,)) if isinstance(d, int) else d for d in data))
+        return bytes(self.got)
 
     def answers(self) -> bytes:
         sent = bytes(self.sent)
@@ -46,6 +60,12 @@ def test_data_passes_and_255_is_doubled_on_the_way() -> None:
     peer = Peer()
     assert peer.feed(b"abc", IAC, IAC, b"def") == b"abc\xffdef"
     assert Telnet.escaped(b"a\xffb") == b"a\xff\xffb"
+
+
+def test_breaks_and_subnegotiations_keep_their_place_among_the_data() -> None:
+    peer = Peer()
+    peer.feed(b"ab", IAC, BREAK, b"c", IAC, IAC, b"d", IAC, SB, COM_PORT, 12, 2, IAC, SE, b"e")
+    assert peer.seen == [b"ab", b"break", b"c\xffd", bytes((COM_PORT, 12, 2)), b"e"]
 
 
 def test_options_that_are_known_are_agreed_to_once() -> None:
@@ -163,6 +183,7 @@ class Com:
             lambda _: None,
             ours=(),
             theirs=(),
+            on_data=lambda _data: None,
             on_option=lambda _: None,
             on_subnegotiation=subs.append,
             on_break=lambda: None,
