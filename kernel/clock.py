@@ -137,6 +137,11 @@ class Clock:
         self._old_sigint: Any = None
         self._watchdog = HostWatchdog(self, watchdog) if watchdog > 0 else None
 
+    @property
+    def interrupted(self) -> bool:
+        """Ctrl-C has come, and the host's call has yet to end with it: a model that waits for the host has to stop."""
+        return self._interrupted
+
     # Time
 
     @property

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 QUIT = 0x1D  # Ctrl-]
 PREFIX = 0x01  # Ctrl-A
+LOOK_MS = 100  # host milliseconds between two looks whether a wait for a reader is still wanted
 TYPED_AHEAD = 1 << 16  # bytes from a terminal that may wait for the board: the ways out must be seen all the same
 
 HELP = b"\r\nCtrl-A x  quit\r\nCtrl-A b  send a break\r\nCtrl-A Ctrl-A  send Ctrl-A\r\nCtrl-]    quit\r\n"
@@ -34,7 +35,8 @@ class StdioConsole:
     """This process's terminal, or pipes, on a UART's line.
 
     ``quit`` becomes true when the user wants out or the output is gone, and ends the host's wait. ``ended``: the input
-    brings no more. Output is written at once, and waits for a slow reader. Raises BenchError on a lockstep bench.
+    brings no more. Output is written at once, and waits for a slow reader until :meth:`leave` or Ctrl-C. Raises
+    BenchError on a lockstep bench.
     """
 
     def __init__(self, uart: Uart, *, infd: int = 0, outfd: int = 1) -> None:
@@ -42,6 +44,8 @@ class StdioConsole:
         self._uart = uart
         self._infd = infd
         self._outfd = outfd
+        self._room = select.poll()
+        self._room.register(outfd, select.POLLOUT)
         self._prefixed = False
         self._saved: list[Any] | None = None
         self.quit = False
@@ -83,14 +87,15 @@ class StdioConsole:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Sets ``quit``. May be called by a signal handler."""
         self.quit = True
         self._uart.clock.wake()
 
     def _at_end(self) -> None:
         self.ended = True
         if self._saved is not None:  # the terminal has gone
-            self._leave()
+            self.leave()
 
     # Input from a terminal
 
@@ -102,7 +107,7 @@ class StdioConsole:
                 self._prefixed = False
                 keys += self._command(key)
             elif key == QUIT:
-                self._leave()
+                self.leave()
             elif key == PREFIX:
                 self._prefixed = True
             else:
@@ -112,7 +117,7 @@ class StdioConsole:
     def _command(self, key: int) -> bytes:
         """The key after Ctrl-A. Returns what to send to the board."""
         if key in b"xX":
-            self._leave()
+            self.leave()
         elif key in b"bB":
             self._uart.send_break()
         elif key in b"hH?":
@@ -126,13 +131,18 @@ class StdioConsole:
     # Output
 
     def _on_output(self, data: bytes) -> None:
+        """Never waits inside a write: no signal handler could end that."""
         while data and not self.quit:
+            if not self._room.poll(LOOK_MS):
+                if self._uart.clock.interrupted:
+                    return
+                continue
             try:
-                data = data[os.write(self._outfd, data) :]
-            except BlockingIOError:  # somebody else made it so
-                select.select((), (self._outfd,), ())
+                data = data[os.write(self._outfd, data[: select.PIPE_BUF]) :]
+            except BlockingIOError:  # somebody else made it so, and has been faster
+                pass
             except OSError:  # nobody reads any more
-                self._leave()
+                self.leave()
 
 
 def attach_stdio(board: Board, *, infd: int = 0, outfd: int = 1) -> StdioConsole:

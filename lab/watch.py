@@ -46,6 +46,8 @@ class RunWatch:
     def stop(self) -> None:
         """Ends the run. May be called by a signal handler."""
         self._stopped = True
+        if self.console is not None:
+            self.console.leave()  # it may be waiting for whoever reads its output
         self._board.bench.clock.wake()
 
     @contextmanager

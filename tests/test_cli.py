@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import select
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -58,6 +60,11 @@ def line_of(process: subprocess.Popen[bytes]) -> str:
     assert process.stdout is not None
     assert select.select([process.stdout], [], [], PATIENCE)[0]
     return process.stdout.readline().decode()
+
+
+def bytes_in(fd: int) -> int:
+    """Bytes of a pipe that nobody has read."""
+    return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def exit_code(*arguments: str) -> int:
@@ -357,6 +364,20 @@ def test_a_run_whose_input_ends_while_a_command_wants_more_has_failed(nutloop: N
     assert process.returncode == FAILED
     assert out.endswith(b"cat\r\nuname\r\nuname\r\n")
     assert b"the input has ended, and what runs in the foreground (nsh_main) waits for more" in err
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_a_run_whose_output_nobody_reads(nutloop: Nutloop, signum: int) -> None:
+    process = nutloop("run")
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write(b"cat /dev/zero\n")
+    process.stdin.flush()
+    before, waiting = -1, 0
+    while waiting < 10_000 or waiting != before:  # until the pipe is full
+        time.sleep(0.05)
+        before, waiting = waiting, bytes_in(process.stdout.fileno())
+    process.send_signal(signum)
+    assert process.wait(PATIENCE) == OK
 
 
 def test_ctrl_c_twice_is_ctrl_c_once(nutloop: Nutloop) -> None:
