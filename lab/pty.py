@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import sys
 import tempfile
 import termios
@@ -25,7 +26,9 @@ from lab.paced import PacedOutput
 if TYPE_CHECKING:
     from board.board import Board
 
+NAME_LIMIT = 100  # characters of a link's name
 LINGER_MS = 50  # host milliseconds in which a client that reads will have read something
+LAST_WORDS_MS = 2000  # that even one who reads very slowly gets to hear the last words
 
 
 class ConsolePty:
@@ -41,6 +44,7 @@ class ConsolePty:
         require_live(uart.clock, "a pseudo-terminal")
         self._uart = uart
         self._directory: str | None = None
+        self._published: str | None = None  # the link's absolute path
         self.closed = False
         try:
             self._master, self._slave = os.openpty()
@@ -52,7 +56,7 @@ class ConsolePty:
         try:
             self.link = self._publish(link, name)
             self._feeder = Feeder(uart, self._master, self.close, writable=self._writable, name="a pseudo-terminal")
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the link's name
             self._release()
             raise BenchError(f"pseudo-terminal {self.path} cannot be published: {error}") from error
         except BenchError:
@@ -75,7 +79,9 @@ class ConsolePty:
         """Hands over what is left, as long as a client reads: the hang-up throws away what has not been read."""
         rest = self.output.rest()
         idle, unread = 0, -1
-        while idle < LINGER_MS and unread:
+        for _ in range(LAST_WORDS_MS):
+            if idle >= LINGER_MS or not unread:
+                return
             with contextlib.suppress(BlockingIOError):
                 rest = rest[os.write(self._master, rest) :]
             time.sleep(0.001)  # in which the kernel moves it to the other end, too
@@ -89,23 +95,24 @@ class ConsolePty:
     def _publish(self, link: str | None, name: str) -> str:
         if link is None:
             self._directory = tempfile.mkdtemp(prefix="nutloop-")
-            link = os.path.join(self._directory, name.replace("/", "_"))
+            link = os.path.join(self._directory, re.sub(r"[^\w.-]|^\.", "_", name)[:NAME_LIMIT] or "_")
         elif os.path.islink(link) and not os.path.exists(link):
             os.unlink(link)
         try:
             os.symlink(self.path, link)
         except FileExistsError as error:
             raise BenchError(f"{link} exists already: another board's console? Choose another name") from error
+        self._published = os.path.abspath(link)
         return link
 
     def _release(self) -> None:
-        link = getattr(self, "link", None)
-        if link is not None and os.path.islink(link) and os.readlink(link) == self.path:
-            os.unlink(link)
-        if self._directory is not None:
-            os.rmdir(self._directory)
         os.close(self._master)
         os.close(self._slave)
+        with contextlib.suppress(OSError):  # somebody has been there: it is his now
+            if self._published is not None and os.readlink(self._published) == self.path:
+                os.unlink(self._published)
+            if self._directory is not None:
+                os.rmdir(self._directory)
 
     # Output
 

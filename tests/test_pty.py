@@ -5,10 +5,13 @@ The bench runs on the test's thread, the client on another one. Times are the ho
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import stat
 import termios
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -288,3 +291,70 @@ def test_hostile_bytes_leave_the_boards_shell_answering() -> None:
         link = b.console.pty(baud=10_000_000)
         assert b"\r\nalive" in serve(b.bench, client)
         assert not b.reports
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\0b", "x" * 300])
+def test_whatever_a_board_is_called_its_link_can_be_made(name: str) -> None:
+    with live() as b:
+        console = ConsolePty(b.uart, name=name)
+        assert os.readlink(console.link) == console.path
+        console.close()
+        assert not os.path.exists(os.path.dirname(console.link))
+
+
+@pytest.mark.parametrize("link", ["", ".", "nosuch/link", "a\0b", "x" * 300])
+def test_a_link_that_cannot_be_made_costs_no_descriptors(link: str) -> None:
+    with live() as b:
+        ConsolePty(b.uart).close()  # the bench keeps the place of one input
+        before = os.listdir("/proc/self/fd")
+        with pytest.raises(BenchError):
+            ConsolePty(b.uart, link=link)
+        assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_directory_that_somebody_has_cleared_away_or_uses_is_left_alone() -> None:
+    with live() as b:
+        for used in (False, True):
+            console = ConsolePty(b.uart)
+            directory = Path(console.link).parent
+            os.unlink(console.link)
+            if used:
+                (directory / "notes").touch()
+            else:
+                directory.rmdir()
+            console.close()
+            assert not os.path.exists(console.path)
+            assert directory.exists() == used
+        shutil.rmtree(directory)
+
+
+def test_a_relative_link_is_taken_away_from_where_it_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with live() as b:
+        console = ConsolePty(b.uart, link="here")
+        monkeypatch.chdir("/")
+        console.close()
+        assert not (tmp_path / "here").is_symlink()
+
+
+def test_a_client_that_reads_very_slowly_does_not_hear_all_of_the_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.pty.LAST_WORDS_MS", 100)
+    with live() as b:
+        console = ConsolePty(b.uart, baud=300)
+        client = os.open(console.path, os.O_RDWR | os.O_NOCTTY)
+        b.console.puts("x" * 2000)
+        b.clock.run(b.clock.now_ns + 100 * MS)
+        got = bytearray()
+
+        def read() -> None:
+            with contextlib.suppress(OSError):  # EIO: hung up
+                while data := os.read(client, 1):
+                    got.extend(data)
+                    time.sleep(0.01)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        console.close()
+        reader.join()
+        os.close(client)
+        assert 0 < len(got) < 1000
