@@ -125,12 +125,13 @@ class ConsolePort(UartPort):
     def write(self, b: Any, /) -> int:
         """Sends bytes; returns their number. Waits while 4096 are on their way to the board.
 
-        Raises SerialTimeoutException after ``write_timeout``, PortNotOpenError, and SerialException if the board takes
-        no more and nothing can happen that changes it.
+        With a ``write_timeout`` of 0 it sends what there is room for within a moment (1 ms). Raises
+        SerialTimeoutException after ``write_timeout``, PortNotOpenError, and SerialException if the board takes no more
+        and nothing can happen that changes it.
         """
         self._check_open()
         data = self._bytes(b)
-        until = self._deadline(self.write_timeout)
+        until = self._deadline(POLL_NS / NS if self.write_timeout == 0 else self.write_timeout)
         done = 0
         while done < len(data):
             room = OUT_LIMIT - self._uart.out_waiting
@@ -138,6 +139,8 @@ class ConsolePort(UartPort):
                 self._uart.send(data[done : done + room])
                 done += room
             elif not self._wait_for_room(until):
+                if self.write_timeout == 0:
+                    return done
                 if until is not None:
                     raise SerialTimeoutException("Write timeout")
                 raise SerialException(

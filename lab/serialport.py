@@ -149,6 +149,7 @@ class UartPort(SerialBase):
         self._changed()
 
     def _take(self, n: int) -> bytes:
+        n = max(0, n)
         data = bytes(self._in[:n])
         del self._in[:n]
         return data

@@ -51,8 +51,11 @@ class ThreadPort(UartPort):
         results: list[T] = []
         errors: list[BaseException] = []
         done = threading.Event()
+        claim = threading.Lock()  # whose the call is: the bench's thread, to make it, or ours, to give it up
 
         def made() -> None:
+            if not claim.acquire(blocking=False):
+                return
             try:
                 results.append(call())
             except BaseException as error:
@@ -62,7 +65,7 @@ class ThreadPort(UartPort):
         self._post(made)
         give_up = time.monotonic() + PATIENCE
         while not done.wait(SLICE) and not self._clock.closed:
-            if time.monotonic() > give_up:
+            if time.monotonic() > give_up and claim.acquire(blocking=False):
                 raise SerialException(f"{self.port}: the thread of its bench does not let time pass: run() it there")
         if errors:
             raise errors[0]
@@ -156,8 +159,9 @@ class ThreadPort(UartPort):
     def write(self, b: Any, /) -> int:
         """Sends bytes; returns their number. Waits while 4096 are on their way to the board.
 
-        On the bench's own thread it does not wait: ReaderThread reads elsewhere, but lets its user write. Raises
-        SerialTimeoutException after ``write_timeout``, and PortNotOpenError.
+        With a ``write_timeout`` of 0 it sends what there is room for, and on the bench's own thread it does not wait
+        either: ReaderThread reads elsewhere, but lets its user write. Raises SerialTimeoutException after
+        ``write_timeout``, and PortNotOpenError.
         """
         self._check_open()
         data = self._bytes(b)
@@ -169,12 +173,15 @@ class ThreadPort(UartPort):
         while done < len(data):
             with self._moved:
                 left = None if give_up is None else max(0.0, give_up - time.monotonic())
-                free = self._wait_for(lambda: self._room > 0 or self._write_cancelled, left)
+                self._wait_for(lambda: self._room > 0 or self._write_cancelled, left)
                 self._check_open()
-                if not free or self._write_cancelled:
+                room = self._room
+                if room <= 0 and self.write_timeout == 0:
+                    return done
+                if room <= 0:
                     self._write_cancelled = False
                     raise SerialTimeoutException("Write timeout")
-                piece = data[done : done + self._room]
+                piece = data[done : done + room]
                 self._posted += len(piece)
             self._post(lambda piece=piece: self._send(piece))  # type: ignore[misc]
             done += len(piece)
@@ -192,7 +199,7 @@ class ThreadPort(UartPort):
         return OUT_LIMIT - self._posted - self._uart.queued
 
     def cancel_write(self) -> None:
-        """Ends a write that waits, as its timeout does."""
+        """Ends a write that waits, or the next one that would, as its timeout does."""
         with self._moved:
             self._write_cancelled = self.is_open
             self._moved.notify_all()

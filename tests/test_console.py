@@ -183,6 +183,25 @@ def test_write_timeout_is_virtual() -> None:
         assert b.clock.now_ns == 3_000_000_000
 
 
+def test_a_write_timeout_of_0_sends_what_there_is_room_for() -> None:
+    with Consoled() as b:
+        port = port_on(b, write_timeout=0)
+        sent = port.write(b"x" * 20_000)
+        assert 0 < sent < 20_000
+        now = b.clock.now_ns
+        while port.write(b"x"):
+            pass
+        assert b.clock.now_ns > now
+
+
+def test_a_negative_size_reads_nothing() -> None:
+    with Consoled() as b:
+        b.echo()
+        port = port_on(b, timeout=1)
+        port.write(b"hello\r")
+        assert port.read(1) + port.read(-1) + port.read_until(b"z", -1) + port.read(4) == b"hello"
+
+
 def test_write_to_a_board_that_reads_no_more_says_so() -> None:
     with Consoled() as b:
         port = port_on(b)

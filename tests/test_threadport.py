@@ -242,3 +242,61 @@ def test_text_is_refused() -> None:
                 port.write("text")
 
         serve(b, client)
+
+
+def test_a_call_that_was_given_up_is_not_made_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threadport, "PATIENCE", 0.1)
+    errors: list[BaseException] = []
+
+    def client(port: ThreadPort) -> None:
+        try:
+            port.open()
+        except SerialException as error:
+            errors.append(error)
+
+    with live() as b:
+        b.later(1)
+        port = port_on(b, exclusive=True)
+        port.close()
+        listeners = list(b.uart.listeners)
+        thread = threading.Thread(target=client, args=(port,))
+        thread.start()
+        thread.join()
+        assert "does not let time pass" in str(errors[0]) and not port.is_open
+        later: list[bool] = []
+        b.clock.post(lambda: later.append(True))
+        until(b, lambda: bool(later))
+        assert b.uart.listeners == listeners and b.uart.claimed_by is None
+
+
+def test_a_write_timeout_of_0_sends_what_there_is_room_for() -> None:
+    with Consoled(live=True) as b, port_on(b, write_timeout=0) as port:
+
+        def client() -> None:
+            sent = port.write(b"x" * 20_000)
+            assert 0 < sent < 20_000
+            while port.write(b"x"):
+                pass
+
+        serve(b, client)
+
+
+def test_cancel_write_does_no_harm_to_a_write_that_need_not_wait() -> None:
+    with live() as b, port_on(b) as port:
+
+        def client() -> int:
+            port.cancel_write()
+            return port.write(b"hello\r")
+
+        assert serve(b, client) == 6
+
+
+def test_a_negative_size_reads_nothing() -> None:
+    with live() as b, port_on(b) as port:
+
+        def client() -> bytes:
+            port.write(b"hello\r")
+            port.read(1)
+            return port.read(-1) + port.read_until(b"\r\n")
+
+        assert serve(b, client) == b"ello\r\n"
