@@ -48,7 +48,7 @@ def url_of(board: Board) -> str:
 def port_maker(url: str) -> PortMaker:
     """What makes the port, closed, when called as pyserial calls a class of its own. Raises SerialException."""
     parts = urlsplit(url)
-    path = parts.path.strip("/")
+    path = unquote(parts.path[1:].rstrip("/"))
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     if parts.netloc == NEW and "n" not in options:
         return _new(url, path or "sim", options)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import termios
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from types import FrameType
 from urllib.parse import quote, urlsplit
 
 from serial.tools import miniterm
@@ -15,6 +18,7 @@ from lab.run import NoStart
 from lab.serialurl import NEW
 
 BAUD = 115200
+FATAL = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 OPTIONS = ("--raw", "--eol", "CR")  # as a terminal on a serial line: nothing is translated, Enter is CR
 
 
@@ -24,7 +28,7 @@ def port_name(where: str) -> str:
     A new board runs by itself, since miniterm has threads. Raises NoStart for a board of another process, and for one
     that there is not.
     """
-    if "://" not in where and os.sep in where:
+    if "://" not in where and os.sep in where and not os.path.isfile(where):
         return where
     if "://" not in where:
         if where not in profile_names() and not os.path.exists(where):
@@ -50,12 +54,31 @@ def run_miniterm(where: str, options: Sequence[str]) -> int:
     name = port_name(where)
     if not os.isatty(0):
         raise NoStart("miniterm needs a terminal; `nutloop run` takes a pipe")
-    with _arguments("nutloop console", *(options or OPTIONS)):
+    with _given_back(0), _arguments("nutloop console", *(options or OPTIONS)):
         try:
             miniterm.main(default_port=name, default_baudrate=BAUD)
         except SystemExit as end:
             return end.code if isinstance(end.code, int) else 0
     return 0
+
+
+@contextmanager
+def _given_back(fd: int) -> Iterator[None]:
+    """A signal that ends this process puts the terminal back as it was: miniterm only does so at its own end."""
+    attributes = termios.tcgetattr(fd)
+
+    def die(signum: int, _frame: FrameType | None) -> None:
+        termios.tcsetattr(fd, termios.TCSANOW, attributes)
+        signal.signal(signum, signal.SIG_DFL)
+        os.kill(os.getpid(), signum)
+
+    heeded = [signum for signum in FATAL if signal.getsignal(signum) is not signal.SIG_IGN]
+    before = [signal.signal(signum, die) for signum in heeded]
+    try:
+        yield
+    finally:
+        for signum, handler in zip(heeded, before, strict=True):
+            signal.signal(signum, handler)
 
 
 @contextmanager

@@ -175,6 +175,7 @@ def test_new_takes_a_nuttx_configuration(tmp_path: Path) -> None:
     ("url", "why"),
     [
         ("nutloop://new/stm32", "give one of sim"),
+        ("nutloop://new//no%20such/file", "no profile and no file '/no such/file'"),
         ("nutloop://new/sim?IOB_NBUFFER=4", "did you mean IOB_NBUFFERS"),
         ("nutloop://new/sim?IOB_NBUFFERS=4&IOB_THROTTLE=9", "IOB_THROTTLE"),
         ("nutloop://new/sim?sed=1", "no option sed; there is seed, live, config"),

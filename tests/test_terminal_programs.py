@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -86,6 +87,18 @@ def test_pexpect_terminates_a_run(pexpect: Any, spawn: Callable[..., Any]) -> No
     child.expect(pexpect.EOF)
     child.wait()
     assert child.exitstatus == 0
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_console_that_is_terminated_puts_the_terminal_back(spawn: Callable[..., Any], signum: int) -> None:
+    child = spawn("console", "sim")
+    before = termios.tcgetattr(child.child_fd)
+    child.expect_exact(PROMPT)
+    assert termios.tcgetattr(child.child_fd) != before
+    child.kill(signum)
+    child.wait()
+    assert child.signalstatus == signum
+    assert termios.tcgetattr(child.child_fd) == before
 
 
 def test_a_run_on_pipes_ends_with_its_input(pexpect: Any) -> None:
