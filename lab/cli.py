@@ -7,6 +7,7 @@ the board cannot start (configuration refused, TAP or file not to be had, C core
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import signal
 import sys
@@ -16,13 +17,28 @@ from typing import Any
 from lab.run import NoStart, run
 
 OK, FAILED, USAGE, NO_START = 0, 1, 2, 3
+UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EIO)  # what a standard output is that takes no more
 EXIT_CODES = "exit codes: 0 ended as asked, 1 the run failed, 2 usage, 3 the board cannot start"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code. argparse itself exits with 0 after --help, with 2 for a wrong usage."""
     _open_standard_streams()
-    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _main(list(sys.argv[1:] if argv is None else argv))
+        if sys.stdout is not None:
+            sys.stdout.flush()  # what cannot be written has to be found here
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what the interpreter has yet to flush
+        if error.errno != errno.EPIPE:  # then whoever read it has enough
+            print(f"nutloop: standard output cannot be written: {error.strerror}", file=sys.stderr)
+        return FAILED
+    return code
+
+
+def _main(words: list[str]) -> int:
     cut = words.index("--") if "--" in words else len(words)
     parser = _parser()
     arguments = parser.parse_args(words[:cut])
@@ -34,9 +50,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except NoStart as error:
         print(f"nutloop: {error}", file=sys.stderr)
         return NO_START
-    except BrokenPipeError:  # whoever read our output has enough; there is nowhere left to say so
-        sys.stderr.close()
-        return FAILED
     return code
 
 
@@ -171,7 +184,7 @@ class _Version(argparse.Action):
     """--version, which alone pays for importing the package metadata: 12 ms."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        print(_version())
+        print(_version(), flush=True)
         parser.exit()
 
 

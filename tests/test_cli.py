@@ -39,12 +39,9 @@ def nutloop(tmp_path: Path) -> Iterator[Nutloop]:
     def start(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [sys.executable, "-m", "lab.cli", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             cwd=tmp_path,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-            **options,
+            **(dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE) | options),
         )
         started.append(process)
         return process
@@ -315,6 +312,13 @@ def test_console_knows_what_to_open(where: str, name: str) -> None:
     assert port_name(where) == name
 
 
+def test_console_takes_a_configuration_for_a_board_wherever_the_file_is(tmp_path: Path) -> None:
+    path = tmp_path / "my board.config"
+    path.write_text('CONFIG_NSH_PROMPT_STRING="mine> "\n')
+    with serial.serial_for_url(port_name(str(path)), timeout=PATIENCE) as port:
+        assert port.read_until(b"mine> ").endswith(b"mine> ")
+
+
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
 def test_a_run_that_is_terminated_takes_its_terminals_link_away(nutloop: Nutloop, signum: int) -> None:
     process = nutloop("run", "--console", "pty")
@@ -396,6 +400,25 @@ def test_a_run_ends_with_its_shell(nutloop: Nutloop) -> None:
     process.stdin.write(b"exit\n")
     process.stdin.flush()
     assert process.wait(PATIENCE) == OK
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+@pytest.mark.parametrize("arguments", [("boards",), ("--version",), ("run", "--console", "pty")])
+def test_output_that_cannot_be_written_is_said(nutloop: Nutloop, arguments: tuple[str, ...]) -> None:
+    with open("/dev/full", "wb") as full:
+        process = nutloop(*arguments, stdout=full)
+        _, error = process.communicate(timeout=PATIENCE)
+    assert error == b"nutloop: standard output cannot be written: No space left on device\n"
+    assert process.returncode == FAILED
+
+
+@pytest.mark.parametrize("arguments", [("boards",), ("--version",), ("run", "--console", "pty")])
+def test_output_that_nobody_reads_is_nothing_to_talk_about(nutloop: Nutloop, arguments: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = nutloop(*arguments, stdout=writer)
+    os.close(writer)
+    assert process.communicate(timeout=PATIENCE)[1] == b"" and process.returncode == FAILED
 
 
 def test_closed_standard_streams_are_dev_null(nutloop: Nutloop) -> None:
