@@ -22,11 +22,12 @@ class NoStart(Exception):
 def run(arguments: argparse.Namespace) -> bool:
     """Returns whether it ended as it should. Raises NoStart."""
     from kernel.errors import BenchError
+    from lab.jobcontrol import stoppable
     from lab.watch import RunWatch
 
     board = _start(arguments)
     watch = RunWatch(board)
-    with watch.stopped_by(signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    with stoppable(0), watch.stopped_by(signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         try:
             watch.console = _attach(board, arguments)
             _serve(board, watch, resettable=arguments.console[0] == "rfc2217")

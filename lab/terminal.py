@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 from serial.tools import miniterm
 
 from board.config import profile_names
+from lab.jobcontrol import stoppable
 from lab.run import NoStart
 from lab.serialurl import NEW
 
@@ -54,7 +55,7 @@ def run_miniterm(where: str, options: Sequence[str]) -> int:
     name = port_name(where)
     if not os.isatty(0):
         raise NoStart("miniterm needs a terminal; `nutloop run` takes a pipe")
-    with _given_back(0), _arguments("nutloop console", *(options or OPTIONS)):
+    with _given_back(0), stoppable(0), _arguments("nutloop console", *(options or OPTIONS)):
         try:
             miniterm.main(default_port=name, default_baudrate=BAUD)
         except SystemExit as end:

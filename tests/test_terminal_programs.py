@@ -101,6 +101,31 @@ def test_a_console_that_is_terminated_puts_the_terminal_back(spawn: Callable[...
     assert termios.tcgetattr(child.child_fd) == before
 
 
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+@pytest.mark.parametrize("verb", ["run", "console"])
+def test_a_command_that_was_stopped_takes_its_terminal_again(pexpect: Any, verb: str) -> None:
+    with pexpect.spawn("bash", ["--norc"], env=environment(), timeout=PATIENCE, encoding="utf-8") as shell:
+        shell.sendline(f"(echo pid $BASHPID; exec {' '.join(NUTLOOP)} {verb})")
+        shell.expect(r"pid (\d+)\r")
+        pid = int(shell.match.group(1))
+        shell.expect_exact(PROMPT)
+        raw = termios.tcgetattr(shell.child_fd)
+        os.kill(pid, signal.SIGTSTP)
+        shell.expect_exact("Stopped")
+        assert termios.tcgetattr(shell.child_fd) != raw
+        shell.sendline("fg")
+        shell.expect_exact("lab.cli")
+        give_up = time.monotonic() + PATIENCE
+        while termios.tcgetattr(shell.child_fd) != raw and time.monotonic() < give_up:
+            time.sleep(0.01)
+        shell.send("echo b''ack\r")
+        shell.expect_exact("\nback")
+        assert termios.tcgetattr(shell.child_fd) == raw
+        shell.sendcontrol("]")
+        shell.sendline("exit")
+        shell.expect(pexpect.EOF)
+
+
 def test_a_run_on_pipes_ends_with_its_input(pexpect: Any) -> None:
     from pexpect.popen_spawn import PopenSpawn
 
