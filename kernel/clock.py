@@ -397,6 +397,8 @@ class Clock:
         lib.bench_free(self.bench)
         del self.bench
         self.__class__ = ClosedClock
+        for _, epoll in self.spare_inputs:
+            epoll.close()
         if self._inbox is not None:
             os.close(self._inbox)
             self._inbox = None

@@ -96,7 +96,10 @@ class LiveInput:
         if self._file is not None and not self._clock.closed:
             self._file.free()
         self._clock.on_input.pop(self._index, None)
-        self._clock.spare_inputs.append((self._index, self._epoll))
+        if self._clock.closed:
+            self._epoll.close()
+        else:
+            self._clock.spare_inputs.append((self._index, self._epoll))
 
     def _want(self, events: int) -> None:
         """An unwanted descriptor has to leave the set: a hang-up is reported even to those who asked for nothing."""

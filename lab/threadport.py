@@ -80,7 +80,6 @@ class ThreadPort(UartPort):
             self._post(call)
 
     def _post(self, call: Callable[[], None]) -> None:
-        require_live(self._clock, f"{self.port}, a port for other threads,")
         try:
             self._clock.post(call)
         except (BenchError, OSError) as error:  # it is being closed

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
 import pytest
 
-from board import Bench
+from board import Bench, Board
 from kernel.errors import BenchError
 
 
@@ -39,3 +40,12 @@ def test_a_predicate_is_looked_at_again_while_a_live_bench_idles() -> None:
     with Bench(live=True) as bench:
         end = time.monotonic() + 0.05
         assert bench.run_until(lambda: time.monotonic() > end, timeout=5)
+
+
+def test_a_live_bench_keeps_no_descriptors_when_it_is_closed() -> None:
+    before = os.listdir("/proc/self/fd")
+    with Board("sim", live=True) as b:
+        b.console.pty()
+        b.console.rfc2217()
+        b.run(0.01)
+    assert os.listdir("/proc/self/fd") == before

@@ -190,6 +190,24 @@ def test_closing_the_bench_ends_a_read_that_waits() -> None:
         port.read(1)
 
 
+def test_a_call_after_the_end_of_the_bench_is_pyserials_exception() -> None:
+    errors: list[BaseException] = []
+
+    def client() -> None:
+        try:
+            port.rts = False
+        except SerialException as error:
+            errors.append(error)
+
+    with Bench(live=True) as bench:
+        port = ThreadPort(bench.board("b").uart, "b")
+        bench.boot()
+    thread = threading.Thread(target=client)
+    thread.start()
+    thread.join()
+    assert "the bench is closed" in str(errors[0])
+
+
 def test_the_benchs_own_thread_is_told_that_it_would_wait_for_itself() -> None:
     with live() as b, port_on(b) as port:
         for call in (lambda: port.read(1), port.flush):
