@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import termios
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -14,6 +15,7 @@ from urllib.parse import quote, urlsplit
 from serial.tools import miniterm
 
 from board.config import profile_names
+from kernel.errors import BenchError
 from lab.jobcontrol import stoppable
 from lab.run import NoStart
 from lab.serialurl import NEW
@@ -50,17 +52,44 @@ def port_name(where: str) -> str:
 def run_miniterm(where: str, options: Sequence[str]) -> int:
     """Runs miniterm until the user leaves it, with Ctrl-]; returns its exit status: 1 if it could not open the port.
 
-    ``options``: miniterm's, instead of ours. Raises NoStart, and BenchError for a fault of the new board's bench.
+    ``options``: miniterm's, instead of ours. Raises NoStart, and BenchError if the port goes away meanwhile, or for a
+    fault of the new board's bench.
     """
-    name = port_name(where)
-    if not os.isatty(0):
-        raise NoStart("miniterm needs a terminal; `nutloop run` takes a pipe")
-    with _given_back(0), stoppable(0), _arguments("nutloop console", *(options or OPTIONS)):
-        try:
+    try:
+        name = port_name(where)
+        if not os.isatty(0):
+            raise NoStart("miniterm needs a terminal; `nutloop run` takes a pipe")
+        arguments = _arguments("nutloop console", *(options or OPTIONS))
+        with _given_back(0), stoppable(0), arguments, _losses() as losses:
             miniterm.main(default_port=name, default_baudrate=BAUD)
-        except SystemExit as end:
-            return end.code if isinstance(end.code, int) else 0
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    except ConnectionError as error:
+        raise NoStart(f"{where} hung up at once: is somebody else on it? ({error.strerror})") from error
+    except ValueError as error:
+        raise NoStart(f"{where}: {error}") from error
+    if losses:
+        raise BenchError(f"{where} has gone: {losses[0]}")
     return 0
+
+
+@contextmanager
+def _losses() -> Iterator[list[BaseException]]:
+    """Collects how miniterm's threads lose the port, which would be a traceback of each; pyserial raises OSErrors."""
+    losses: list[BaseException] = []
+    before = threading.excepthook
+
+    def hook(what: threading.ExceptHookArgs) -> None:
+        if isinstance(what.exc_value, OSError):
+            losses.append(what.exc_value)
+        else:
+            before(what)
+
+    threading.excepthook = hook
+    try:
+        yield losses
+    finally:
+        threading.excepthook = before
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -303,3 +304,36 @@ def test_picocom_on_the_pty(terminal: Callable[..., Terminal]) -> None:
         screen.shows("\npicocom")
         screen.type("C-a", "C-x")
         screen.shows("status 0")
+
+
+@pytest.mark.parametrize("kind", ["pty", "rfc2217"])
+def test_a_console_whose_board_goes_away_says_so(kind: str, spawn: Callable[..., Any]) -> None:
+    run = spawn("run", "--console", kind)
+    run.expect(r"console on (\S+);")
+    console = spawn("console", run.match.group(1))
+    console.expect_exact("Miniterm on")
+    console.send("\r")
+    console.expect_exact(PROMPT)
+    run.kill(signal.SIGTERM)
+    console.expect(r"nutloop: .* has gone: ")
+    console.wait()
+    assert console.exitstatus == 1 and "Traceback" not in console.before
+
+
+def test_a_console_that_is_in_use_says_so(spawn: Callable[..., Any]) -> None:
+    run = spawn("run", "--console", "rfc2217")
+    run.expect(r"console on rfc2217://(\S+):(\d+);")
+    host, port = run.match.groups()
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as first:
+        first.recv(1)
+        second = spawn("console", f"rfc2217://{host}:{port}")
+        second.expect_exact("is somebody else on it?")
+        second.wait()
+        assert second.exitstatus == 3
+
+
+def test_a_url_that_pyserial_does_not_know_is_no_traceback(spawn: Callable[..., Any]) -> None:
+    child = spawn("console", "bogus://somewhere")
+    child.expect_exact("nutloop: bogus://somewhere: invalid URL")
+    child.wait()
+    assert child.exitstatus == 3
