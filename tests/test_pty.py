@@ -69,12 +69,14 @@ def test_consoles_come_and_go_on_one_bench_without_end() -> None:
             ConsolePty(b.uart).close()
         console = ConsolePty(b.uart)
         assert serve(b, lambda: talk(console.link, b"the last")) == b"the last\r\n"
+        console.close()
 
 
 def test_more_consoles_at_once_than_a_bench_can_listen_to_say_so() -> None:
-    with live() as b, pytest.raises(BenchError, match="as many inputs as it can listen to"):
+    too_many = pytest.raises(BenchError, match="as many inputs as it can listen to")
+    with live() as b, contextlib.ExitStack() as consoles, too_many:
         for _ in range(100):
-            ConsolePty(b.uart)
+            consoles.callback(ConsolePty(b.uart).close)
 
 
 def test_client_that_flushes_its_input_after_sending_still_gets_the_answer() -> None:
