@@ -104,8 +104,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         default="sim",
         metavar="BOARD | DEVICE | URL",
-        help="a new board of that profile (default: sim), the path of a pseudo-terminal, or a URL of pyserial's, among "
-        "them nutloop://new/PROFILE?KEY=VALUE; what follows -- is for miniterm, see `-- --help`",
+        help="a new board of that profile or .config (default: sim), the path of a pseudo-terminal, or a URL of "
+        "pyserial's, among them nutloop://new/PROFILE?KEY=VALUE; what follows -- is for miniterm, see `-- --help`",
     )
     _verb(verbs, "boards", _boards, "list the boards there are", ["nutloop boards", "nutloop boards | cut -d' ' -f1"])
     options = _verb(
