@@ -16,6 +16,13 @@ CHUNK = 16  # characters that come at once
 OUT_LIMIT = 1 << 16  # bytes kept for a reader that does not read; beyond that the oldest are lost
 
 
+def checked(baud: int | None) -> int | None:
+    """The rate, if it is one. Raises ValueError."""
+    if baud is not None and baud < 1:
+        raise ValueError(f"{baud} bits per second: give 1 or more, or None for the rate of the board's UART")
+    return baud
+
+
 class PacedOutput:
     """Listens to a UART and hands what it sends to ``write``, a few characters at a time.
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from board.uart import Uart
 from kernel.errors import BenchError
 from lab.livefd import Feeder, require_live
-from lab.paced import PacedOutput
+from lab.paced import PacedOutput, checked
 
 if TYPE_CHECKING:
     from board.board import Board
@@ -133,6 +133,6 @@ def open_pty(board: Board, *, link: str | None = None, baud: int | None = None) 
 
     ``link``: the name of the link to make; by default one that nothing else has. See :class:`ConsolePty`.
     """
-    pty = ConsolePty(board.uart, link=link, baud=baud, name=board.name)
+    pty = ConsolePty(board.uart, link=link, baud=checked(baud), name=board.name)
     board.bench.on_close.append(pty.close)
     return pty.link

@@ -15,7 +15,7 @@ from board.uart import Uart
 from kernel.errors import BenchError
 from lab.comport import ComPort
 from lab.livefd import READ_SIZE, LiveSet, require_live
-from lab.paced import PacedOutput
+from lab.paced import PacedOutput, checked
 from lab.telnet import BINARY, COM_PORT, ECHO, SUPPRESS_GO_AHEAD, Telnet
 
 if TYPE_CHECKING:
@@ -212,6 +212,6 @@ def serve_rfc2217(board: Board, *, port: int = 0, baud: int | None = None) -> st
 
     See :class:`Rfc2217Server`.
     """
-    server = Rfc2217Server(board.uart, port=port, baud=baud)
+    server = Rfc2217Server(board.uart, port=port, baud=checked(baud))
     board.bench.on_close.append(server.close)
     return server.url

@@ -360,3 +360,13 @@ def test_a_client_that_reads_very_slowly_does_not_hear_all_of_the_last_words(mon
         reader.join()
         os.close(client)
         assert 0 < len(got) < 1000
+
+
+@pytest.mark.parametrize("way", ["pty", "rfc2217"])
+@pytest.mark.parametrize("baud", [0, -9600])
+def test_a_rate_that_is_none_is_refused_and_leaves_nothing(way: str, baud: int) -> None:
+    with Board(live=True) as board:
+        before = len(os.listdir("/proc/self/fd"))
+        with pytest.raises(ValueError, match="give 1 or more"):
+            getattr(board.console, way)(baud=baud)
+        assert len(os.listdir("/proc/self/fd")) == before
