@@ -175,7 +175,7 @@ def test_numbers_are_no_larger_than_those_of_c(board: Board, line: str, text: st
 @pytest.mark.parametrize("delay", ["-1", "99999999999999999999"])
 def test_top_takes_any_delay(board: Board, delay: str) -> None:
     terminal = Terminal(board)
-    assert b"Tasks: " in terminal.type(f"top -d {delay}\r".encode())
+    assert b"Tasks: " in terminal.type(f"top -d{delay}\r".encode())
     assert terminal.type(b"q").endswith(PROMPT)
     with pytest.raises(TimeoutError):
         board.nsh(f"top -d {delay}", timeout=1)

@@ -203,6 +203,7 @@ def test_uptime_counts_days_hours_and_minutes(board: Board) -> None:
     assert board.nsh("uptime -p") == "up 2 days, 3 hours, 4 minutes\n"
     assert board.nsh("uptime -s") == "2018-01-01 00:00:00\n"
     assert board.nsh("uptime -z").startswith("uptime: invalid option -- -z\nUsage:\n")
+    assert board.nsh("uptime ''").startswith("uptime: invalid option -- \nUsage:\n")
 
 
 def test_uname_shows_the_fields_that_are_asked_for_in_its_own_order() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from board import Board
 from kernel.nsh.commands.options import getopt
 from kernel.nsh.numbers import atoi
 
@@ -22,7 +23,9 @@ from kernel.nsh.numbers import atoi
         ("-m", "m:", [("?", "m")], []),
         ("-m", ":m:", [(":", "m")], []),
         ("-m -1 x", ":m:a", [(":", "m"), ("?", "1")], ["x"]),
-        ("- x", "a", [("?", "")], ["x"]),
+        ("- x", "a", [], ["x"]),
+        ("-a - -b x", "ab", [("a", ""), ("b", "")], ["x"]),
+        ("-m - x", ":m:", [(":", "m")], ["x"]),
         ("-- x", "a", [("?", "-")], ["x"]),
         ("-: x", "a:", [("?", ":")], ["x"]),
     ],
@@ -36,3 +39,37 @@ def test_options_come_before_operands(words: str, letters: str, given: list[tupl
 )
 def test_atoi_reads_the_number_that_a_text_begins_with(text: str, value: int) -> None:
     assert atoi(text) == value
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("rm -", "nsh: rm: missing required argument(s)\n"),
+        ("umount -", "nsh: umount: missing required argument(s)\n"),
+        ("watch -", "nsh: watch: argument invalid\n"),
+        ("watch -n -1 ls", "nsh: watch: argument invalid\n"),
+        ("date --", "nsh: date: argument invalid\n"),
+        ("date - +%y", "18\n"),
+        ("arp -- 10.0.1.1", "nsh: arp: argument invalid\n"),
+        ("uname - -s", "NuttX\n"),
+        ("uname -xy", "nsh: uname: argument invalid\n" * 2),
+        ("top --", "Usage: top[ -n <num>] [ -d <delay>][ -p <pidlist>] [ -h ]\n"),
+    ],
+)
+def test_all_commands_find_their_options_in_the_same_way(line: str, text: str) -> None:
+    with Board() as board:
+        assert board.nsh(line) == text
+
+
+def test_dmesg_that_only_clears_prints_nothing() -> None:
+    with Board() as board:
+        board.boot()
+        board.kernel.syslog.log(3, "hot")
+        assert board.nsh("dmesg -Cx") == ""
+        assert board.nsh("dmesg") == ""
+
+
+@pytest.mark.parametrize("path", ["/bin/hello", "./hello", "/none/hello", "../hello", "hello/"])
+def test_a_path_runs_the_program_that_its_last_part_names(path: str) -> None:
+    with Board() as board:
+        assert board.nsh(path) == "Hello, World!!\n"

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from kernel.apps import App
 from kernel.errors import Hang
-from kernel.fs.binfs import Program
 from kernel.fs.openfile import STDOUT
 from kernel.nsh.command import (
     ARGREQUIRED,
@@ -30,6 +29,7 @@ from kernel.nsh.command import (
     ShellExit,
     failed_call,
 )
+from kernel.nsh.commands.paths import basename
 from kernel.task import Task
 
 if TYPE_CHECKING:
@@ -74,15 +74,8 @@ def save_result(shell: Shell, *, failed: bool) -> int:
 
 
 def _find_app(shell: Shell, name: str) -> App | None:
-    """An application, by its name or by the path of its file."""
-    app = shell.apps.get(name)
-    if app is not None or "/" not in name:
-        return app
-    try:
-        node = shell.kernel.vfs.find(shell.sys.fullpath(name))
-    except OSError:
-        return None
-    return shell.apps.get(name.rpartition("/")[2]) if isinstance(node, Program) else None
+    """An application, by its name or by a path that ends in it; whether there is such a file, NuttX does not ask."""
+    return shell.apps.get(name) or shell.apps.get(basename(name))
 
 
 def _start(shell: Shell, app: App, argv: list[str], background: bool) -> Task | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from getopt import GetoptError, getopt
 from typing import TYPE_CHECKING
 
 from kernel.nsh.command import ARGINVALID, OK, TOOMANYARGS, CallFailed, Command, CommandError
+from kernel.nsh.commands.options import getopt
 from kernel.nsh.numbers import atoi
 from kernel.realtime import NS, calendar, seconds
 from kernel.strftime import MONTHS, strftime
@@ -31,14 +31,13 @@ _MONTHS = [name[:3].lower() for name in MONTHS]
 
 def date(shell: Shell, argv: list[str]) -> int:
     """Shows the time of day, in a format of one's own after a +, or sets it with -s. -u changes nothing: it is UTC."""
-    try:
-        given, rest = getopt(argv[1:], "s:u")
-    except GetoptError:
-        raise CommandError(ARGINVALID) from None
+    given, rest = getopt(argv, "s:u")
+    if any(letter == "?" for letter, _ in given):
+        raise CommandError(ARGINVALID)
     formats = [rest.pop(0)[1:]] if rest and rest[0].startswith("+") else [FORMAT]
     if rest:
         raise CommandError(TOOMANYARGS)
-    times = [value for option, value in given if option == "-s"]
+    times = [value for option, value in given if option == "s"]
     realtime = shell.kernel.realtime
     if times:
         realtime.settime(seconds(_moment(times[-1])) * NS)
@@ -72,14 +71,11 @@ def time(shell: Shell, argv: list[str]) -> int:
 
 def watch(shell: Shell, argv: list[str]) -> int:
     """Runs a command every 2 seconds, or -n seconds, for ever or -c times; until it fails, or until Ctrl-C."""
-    try:
-        given, commands = getopt(argv[1:], "n:c:")
-    except GetoptError:
-        raise CommandError(ARGINVALID) from None
-    if not commands:
+    given, commands = getopt(argv, "n:c:")
+    if not commands or any(letter == "?" for letter, _ in given):
         raise CommandError(ARGINVALID)
     numbers = {option: atoi(value) for option, value in given}
-    interval, count = numbers.get("-n", 2), numbers.get("-c", FOR_EVER)
+    interval, count = numbers.get("n", 2), numbers.get("c", FOR_EVER)
     for _ in range(count if count >= 0 else FOR_EVER):
         if shell.run_inner_line(argv[0], commands[0]) != OK:
             raise CallFailed(commands[0], shell.errno)

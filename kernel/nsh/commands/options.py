@@ -8,15 +8,13 @@ def getopt(argv: list[str], letters: str) -> tuple[list[tuple[str, str]], list[s
 
     ``letters``: those there are, a ``:`` behind those with a value. What is no option comes as ``?``, with the letter
     as its value; one whose value is missing does too, or as ``:`` if ``letters`` begins with a colon. Unlike POSIX's,
-    it takes a value only if that does not begin with a dash, and knows no ``--``.
+    it takes a value only if that does not begin with a dash, passes over a dash alone, and knows no ``--``.
     """
     missing, letters = (":", letters[1:]) if letters.startswith(":") else ("?", letters)
     given: list[tuple[str, str]] = []
     words = argv[1:]
     while words and words[0].startswith("-"):
         rest = words.pop(0)[1:]
-        if not rest:
-            given.append(("?", ""))
         while rest:
             letter, rest = rest[0], rest[1:]
             at = -1 if letter == ":" else letters.find(letter)

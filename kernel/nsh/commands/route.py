@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from errno import EINVAL, ENETUNREACH, ENOENT
-from getopt import GetoptError, getopt
 from typing import TYPE_CHECKING
 
 from kernel.arp import arp_delete, arp_get, arp_set, arp_table
@@ -11,6 +10,7 @@ from kernel.core import lib
 from kernel.inet import ether_aton, ether_ntoa, inet_addr, inet_ntoa
 from kernel.nsh.command import ARGINVALID, ARGREQUIRED, OK, TOOMANYARGS, CallFailed, Command, CommandError
 from kernel.nsh.commands.file import catfile
+from kernel.nsh.commands.options import getopt
 from kernel.nsh.commands.tasklist import PROC
 
 if TYPE_CHECKING:
@@ -22,16 +22,15 @@ NOBODY = 0xFFFFFFFF  # INADDR_NONE: what inet_addr() makes of a text that is no 
 
 def arp(shell: Shell, argv: list[str]) -> int:
     """-a shows the Ethernet address of a host, -d forgets it, -s sets it for good; without these the whole table."""
-    try:
-        given, rest = getopt(argv[1:], "adsi:")
-    except GetoptError:
-        raise CommandError(ARGINVALID) from None
-    actions = [flag for flag, _ in given if flag != "-i"]
-    interface = dict(given).get("-i")
+    given, rest = getopt(argv, "adsi:")
+    if any(letter == "?" for letter, _ in given):
+        raise CommandError(ARGINVALID)
+    actions = [letter for letter, _ in given if letter != "i"]
+    interface = dict(given).get("i")
     if not actions:
         return _arp_list(shell, interface)
     action = actions[-1]
-    if len(rest) < (2 if action == "-s" else 1):
+    if len(rest) < (2 if action == "s" else 1):
         raise CommandError(ARGREQUIRED)
     try:
         _arp_entry(shell, action, rest, interface)
@@ -56,20 +55,20 @@ def _arp_entry(shell: Shell, action: str, words: list[str], interface: str | Non
     """One entry. Raises OSError (ENOENT if it is not there), and CommandError for a MAC that is none."""
     kernel = shell.kernel
     try:
-        mac = ether_aton(words[1]) if action == "-s" else b""
+        mac = ether_aton(words[1]) if action == "s" else b""
     except OSError:
         raise CommandError(ARGINVALID) from None
     address = _inet_addr(words[0])
     if address == NOBODY:
-        if action == "-s":
+        if action == "s":
             raise CommandError(ARGINVALID)  # NuttX makes an entry for 255.255.255.255
         raise OSError(ENOENT, f"arp: {words[0]} is no address")
     device = _device(shell, address, interface)
     with kernel.net.locked(device):
-        if action == "-s":
+        if action == "s":
             arp_set(kernel, device, inet_ntoa(address), mac)
             return
-        if action == "-d":
+        if action == "d":
             arp_delete(kernel, device, inet_ntoa(address))
             return
         found = arp_get(kernel, device, inet_ntoa(address))

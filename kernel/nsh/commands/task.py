@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from errno import EINVAL, ENOTTY, ESRCH
-from getopt import GetoptError, getopt
+from os import O_RDONLY
 from typing import TYPE_CHECKING
 
 from kernel.cpuload import SI_LOAD_SHIFT, sysinfo_load
 from kernel.kernel import SIGTERM
 from kernel.nsh.command import ARGINVALID, ERROR, OK, CallFailed, Command, CommandError
 from kernel.nsh.commands.file import catfile
+from kernel.nsh.commands.options import getopt
 from kernel.nsh.commands.tasklist import proc_names, proc_task, ps_line, ps_title
 from kernel.nsh.numbers import strtol_prefix, wrapped
 from kernel.taskinfo import task_info
@@ -82,11 +83,12 @@ def uname(shell: Shell, argv: list[str]) -> int:
         "i": str(options["ARCH_BOARD"]),
         "p": "unknown",
     }
-    try:
-        given, _ = getopt(argv[1:], "asorvmpi" + "n" * networked)
-    except GetoptError:
-        raise CommandError(ARGINVALID) from None
-    wanted = "".join(flag[1:] for flag, _ in given).replace("o", "s") or "s"
+    given, _ = getopt(argv, "asorvmpi" + "n" * networked)
+    wanted = "".join(letter for letter, _ in given).replace("o", "s") or "s"
+    for _ in range(wanted.count("?")):
+        shell.error(argv[0], ARGINVALID)
+    if "?" in wanted:
+        return ERROR
     if "a" in wanted:
         wanted = "snrvmi" if networked else "srvmi"
     shell.write(" ".join(text for letter, text in fields.items() if letter in wanted) + "\n")
@@ -97,11 +99,11 @@ def uptime(shell: Shell, argv: list[str]) -> int:
     """Time of day, time since boot and load; -p in words, -s when it booted."""
     kernel = shell.kernel
     up = timedelta(seconds=kernel.ticks * kernel.tick_ns // 1_000_000_000)
-    option = argv[1] if len(argv) > 1 else ""
+    option = argv[1] if len(argv) > 1 else None
     if option == "-s":
         shell.write(f"{kernel.realtime.now() - up:%Y-%m-%d %H:%M:%S}\n")
         return OK
-    if option not in ("", "-p"):
+    if option not in (None, "-p"):
         if option != "-h":
             shell.write(f"uptime: invalid option -- {option}\n")
         shell.write("Usage:\nuptime [options]\nOptions:\n-p, show uptime in pretty format\n")
@@ -120,13 +122,16 @@ def uptime(shell: Shell, argv: list[str]) -> int:
 
 
 def dmesg(shell: Shell, argv: list[str]) -> int:
-    """The log, if it is kept in RAM; -c also clears it. -C wants a word behind it, which there is no room for."""
-    try:
-        given, _ = getopt(argv[1:], "cC:")
-    except GetoptError:
+    """The log, if it is kept in RAM; -c also clears it, -C only does that, and needs a word behind it as in NuttX."""
+    given, _ = getopt(argv, "cC:")
+    option = given[0][0] if given else ""
+    if option == "?":
         return ERROR  # and says nothing
-    catfile(shell, argv[0], SYSLOG_DEVPATH)
-    if given:
+    if option == "C":
+        shell.open(SYSLOG_DEVPATH, O_RDONLY).close()
+    else:
+        catfile(shell, argv[0], SYSLOG_DEVPATH)
+    if option:
         shell.kernel.syslog.clear()
     return OK
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from errno import ENOENT
-from getopt import GetoptError, getopt
 from typing import TYPE_CHECKING
 
 from kernel.cpuload import SI_LOAD_SHIFT, sysinfo_load
 from kernel.fs.openfile import STDIN
 from kernel.nsh.command import ERROR, OK, CallFailed
+from kernel.nsh.commands.options import getopt
 from kernel.nsh.commands.tasklist import proc_names, proc_task, ps_line, ps_title
 from kernel.nsh.numbers import atoi
 from kernel.taskinfo import TaskInfo, task_info
@@ -26,15 +26,13 @@ DAY = 86400  # s
 
 def top(shell: Shell, argv: list[str]) -> int:
     """-n: how many tasks, -d: seconds between, -p: which. -h asks for heap usage, which is not configured."""
-    try:
-        given, _ = getopt(argv[1:], "d:p:n:h")
-    except GetoptError:
+    values = dict(getopt(argv, "d:p:n:h")[0])
+    if "?" in values:
         shell.write(USAGE)
         return ERROR
-    values = dict(given)
-    most = atoi(values["-n"]) if "-n" in values else None
-    delay = atoi(values.get("-d", str(DELAY)))
-    wanted = [word for word in values["-p"].split(",") if word] if "-p" in values else None
+    most = atoi(values["n"]) if "n" in values else None
+    delay = atoi(values.get("d", str(DELAY)))
+    wanted = [word for word in values["p"].split(",") if word] if "p" in values else None
     shell.write(CLEAR)
     try:
         while True:

@@ -105,7 +105,7 @@ def rm(shell: Shell, argv: list[str]) -> int:
     given, words = getopt(argv, "rf")
     for letter, unknown in given:
         if letter == "?":
-            shell.write(f"Unknown option 0x{ord(unknown or chr(0)):x}\n")
+            shell.write(f"Unknown option 0x{ord(unknown):x}\n")
             return ERROR
     force = ("f", "") in given
     if not words:
