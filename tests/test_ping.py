@@ -102,11 +102,26 @@ def test_every_buffer_comes_back(board: Board) -> None:
         ("ping -x", "ERROR: Unrecognized option"),
         ("ping -c 0 10.0.1.1", "ERROR: <count> out of range: 0"),
         ("ping -i 70000 10.0.1.1", "ERROR: <interval> out of range: 70000"),
+        ("ping -s x 10.0.1.1", "ERROR: <size> out of range: 0"),
+        ("ping -W 99999999999 10.0.1.1", "ERROR: <timeout> out of range: 99999999999"),
+        ("ping -c -1 10.0.1.1", "ERROR: Missing required argument"),
     ],
 )
 def test_wrong_options_show_how_it_is_used(board: Board, line: str, complaint: str) -> None:
     text, status = run(board, line)
     assert text.startswith(f"{complaint}\n\nUsage: ping [-c <count>]") and status == 1
+
+
+def test_numbers_end_where_they_end(board: Board) -> None:
+    assert run(board, "ping -c +2x -s ' 8' 10.0.1.1")[0].startswith("PING 10.0.1.1 8 bytes of data\n")
+    assert "2 packets transmitted" in run(board, "ping -c 2x 10.0.1.1")[0]
+
+
+def test_errors_do_not_go_where_the_answers_go(board: Board) -> None:
+    board.nsh("ifdown eth0")
+    text, _ = run(board, "ping -c 1 10.0.1.1 > /tmp/answers")
+    assert text.startswith("ERROR: sendto failed at seqno 0: ") and text.count("\n") == 1
+    assert "ERROR" not in board.nsh("cat /tmp/answers").text
 
 
 def test_help_is_no_failure(board: Board) -> None:
@@ -125,7 +140,7 @@ def test_ping_is_there_only_if_it_is_configured() -> None:
 
 
 def test_options_have_the_defaults_of_nuttx() -> None:
-    options = parse_options(["10.0.1.1"])
+    options = parse_options(["ping", "10.0.1.1"])
     assert (options.count, options.delay, options.timeout, options.size) == (10, 1000, 1000, 56)
     with pytest.raises(UsageError, match=r"^$"):
-        parse_options(["-h"])
+        parse_options(["ping", "-h"])

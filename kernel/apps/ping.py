@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from getopt import GetoptError, getopt
 from math import isqrt
 from typing import TYPE_CHECKING
 
 from kernel.apps import App
+from kernel.fs.openfile import STDERR
 from kernel.inet import inet_addr
 from kernel.kernel import SIGINT
+from kernel.nsh.commands.options import getopt
+from kernel.nsh.numbers import decimal
 from kernel.socket import AF_INET, IPPROTO_ICMP, SOCK_DGRAM, Socket
 
 if TYPE_CHECKING:
@@ -19,7 +21,8 @@ ECHO_REPLY, ECHO_REQUEST = 0, 8
 HEADER = 8
 MAX = 65535
 PATTERN = bytes(range(0x20, 0x7F))
-NUMBERS = {"-c": ("count", "count"), "-i": ("interval", "delay"), "-W": ("timeout", "timeout"), "-s": ("size", "size")}
+NUMBERS = {"c": ("count", "count"), "i": ("interval", "delay"), "W": ("timeout", "timeout"), "s": ("size", "size")}
+NO_HOST = "ERROR: Missing required <ip-address> argument"
 """Options with a number: what messages call it, and its field in Options."""
 
 USAGE = """
@@ -65,29 +68,36 @@ class Result:
     times: list[int] = field(default_factory=list)
 
 
-def parse_options(arguments: list[str]) -> Options:
+def parse_options(argv: list[str]) -> Options:
     """Raises UsageError."""
     options = Options()
-    try:
-        given, rest = getopt(arguments, "c:i:W:s:I:h")
-    except GetoptError as error:
-        known = error.opt in "ciWsI"
-        raise UsageError("ERROR: Missing required argument" if known else "ERROR: Unrecognized option") from None
+    given, rest = getopt(argv, ":c:i:W:s:I:h")
     for flag, text in given:
-        if flag == "-h":
+        if flag == "h":
             raise UsageError("")
-        if flag == "-I":
+        if flag == ":":
+            raise UsageError("ERROR: Missing required argument")
+        if flag == "?":
+            raise UsageError("ERROR: Unrecognized option")
+        if flag == "I":
             options.notes.append("ERROR: Bind to device not supported")
             continue
         shown, attribute = NUMBERS[flag]
-        value = int(text) if text.isascii() and text.isdigit() else 0
+        value = decimal(text)
         if not 1 <= value <= MAX:
             raise UsageError(f"ERROR: <{shown}> out of range: {value}")
         setattr(options, attribute, value)
     if not rest:
-        raise UsageError("ERROR: Missing required <ip-address> argument")
+        raise UsageError(NO_HOST)
     options.host = rest[0]
     return options
+
+
+def complain(sys: Sys, text: str) -> None:
+    """Writes a line to standard error."""
+    stderr = sys.task.files.get(STDERR)
+    if stderr is not None:
+        stderr.write(f"{text}\n".encode("utf-8", "replace"))
 
 
 class Ping:
@@ -123,7 +133,7 @@ class Ping:
         return (self._sys.ticks - ticks) * self._sys.kernel.tick_ns // 1000
 
     def _trouble(self, text: str) -> None:
-        self._sys.print(text)
+        complain(self._sys, text)
         self.result.troubles += 1
 
     def _ask(self, seqno: int, start: int) -> None:
@@ -152,7 +162,8 @@ class Ping:
         except InterruptedError:
             raise
         except TimeoutError:
-            self._trouble(f"No response from {options.host}: icmp_seq={seqno} time={options.timeout} ms")
+            self._sys.print(f"No response from {options.host}: icmp_seq={seqno} time={options.timeout} ms")
+            self.result.troubles += 1
             return True
         except OSError as error:
             self._trouble(f"ERROR: recvfrom failed: {error.errno}")
@@ -202,23 +213,28 @@ class Ping:
 def main(sys: Sys) -> int:
     """ping [-c count] [-i interval] [-W timeout] [-s size] <ip-address>. Fails if anything went wrong at all."""
     try:
-        options = parse_options(sys.argv[1:])
+        options = parse_options(sys.argv)
     except UsageError as error:
-        sys.print(f"{error}\n{USAGE}" if str(error) else USAGE, end="")
-        return 1 if str(error) else 0
+        why = str(error)
+        if why == NO_HOST:
+            sys.print(why)  # not as an error
+        elif why:
+            complain(sys, why)
+        sys.print(USAGE, end="")
+        return 1 if why else 0
     try:
         inet_addr(options.host)
     except OSError:
-        sys.print(f"ERROR: ping_gethostip({options.host}) failed")
+        complain(sys, f"ERROR: ping_gethostip({options.host}) failed")
         return 1
     try:
         sock = sys.socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP)
     except OSError as error:
-        sys.print(f"ERROR: socket() failed: {error.errno}")
+        complain(sys, f"ERROR: socket() failed: {error.errno}")
         return 1
     with sock:
         for note in options.notes:
-            sys.print(note)
+            complain(sys, note)
         ping = Ping(sys, options, sock)
         ping.run()
     return 1 if ping.result.troubles else 0

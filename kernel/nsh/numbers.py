@@ -27,10 +27,15 @@ def strtol_prefix(text: str) -> int:
     return (strtol(match[0]) or 0) if match else 0
 
 
-def atoi(text: str) -> int:
-    """The decimal number that a text begins with, as an int, 0 if it begins with none."""
+def decimal(text: str) -> int:
+    """strtol() in base 10: the decimal number that a text begins with, 0 if it begins with none."""
     match = _DECIMAL.match(text)
-    return wrapped(_clamped(int(match[0]))) if match is not None else 0
+    return _clamped(int(match[0])) if match is not None else 0
+
+
+def atoi(text: str) -> int:
+    """The same as an int."""
+    return wrapped(decimal(text))
 
 
 def _clamped(value: int) -> int:
