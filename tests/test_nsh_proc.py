@@ -159,6 +159,10 @@ def test_wait_for_an_idle_task_of_another_cpu_fails() -> None:
         assert said(board, "wait 1") == ("nsh: wait: wait failed: 10\n", 1)
 
 
+def test_wait_for_a_kernel_thread_fails(board: Board) -> None:
+    assert said(board, "wait 1") == ("nsh: wait: wait failed: 10\n", 1)
+
+
 def test_ctrl_c_ends_wait() -> None:
     with Board() as board:
         terminal = Terminal(board)
@@ -258,7 +262,7 @@ def test_fdinfo_shows_the_files_of_every_task_or_of_one(board: Board) -> None:
 def test_fdinfo_fails_as_in_nuttx(board: Board) -> None:
     missing = "nsh: fdinfo: Could not open /proc/99/group/fd (is procfs mounted?)\nnsh: fdinfo: open failed: 2\n"
     assert said(board, "fdinfo 99") == (missing, 1)
-    assert said(board, "fdinfo self") == ("nsh: fdinfo: not process id failed: 0\n", 1)
+    assert said(board, "fdinfo self") == ("nsh: fdinfo: not process id failed: 2\n", 1)
     assert said(board, "fdinfo 1 2") == ("nsh: fdinfo: too many arguments\n", 1)
     board.kernel.vfs.umount("/proc")
     assert said(board, "fdinfo") == (f"nsh: fdinfo: {NO_PROC}\nnsh: fdinfo: opendir failed: 2\n", 1)

@@ -66,8 +66,8 @@ def wait(shell: Shell, argv: list[str]) -> int:
 
 def _waitpid(shell: Shell, pid: int) -> int:
     task = shell.kernel.tasks.by_pid.get(pid)
-    if task is None:
-        raise OSError(ECHILD, f"waitpid {pid}: nobody can wait for an idle task")
+    if task is None or task.kind == "Kthread":
+        raise OSError(ECHILD, f"waitpid {pid}: idle tasks and kernel threads are nobody's children")
     return shell.kernel.join(task, interruptible=True)
 
 
@@ -75,7 +75,7 @@ def fdinfo(shell: Shell, argv: list[str]) -> int:
     """The open files of all tasks, or of one."""
     if len(argv) == 2:
         if argv[1][:1] not in DIGITS:
-            raise CallFailed("not process id", 0)
+            raise CallFailed("not process id", shell.errno)  # of whatever failed last
         catfile(shell, argv[0], f"{PROC}/{argv[1]}/group/fd")
         return OK
     for name in proc_names(shell, argv[0]):
