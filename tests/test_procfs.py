@@ -149,6 +149,11 @@ def test_kernel_threads_are_members_of_the_idle_tasks_group(board: Board) -> Non
     assert status["Main task:"] == "0"
     assert status["Members:"] == "3"
     assert board.nsh("cat /proc/2/group/status").endswith("Member IDs: 0 1 2\n")
+    assert status["Flags:"] == "0x03"
+
+
+def test_programs_have_groups_that_may_be_traced(board: Board) -> None:
+    assert fields(board.nsh("cat /proc/3/group/status"))["Flags:"] == "0x40"
 
 
 def test_iobinfo_counts_buffers_in_use(board: Board) -> None:

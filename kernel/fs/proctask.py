@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kernel.kernel import Kernel
 
 DRIVER, MOUNTPOINT, PIPE = 1, 3, 10  # FSNODEFLAG_TYPE_..., include/nuttx/fs/fs.h
+NOCLDWAIT, PRIVILEGED, DUMPABLE = 0x01, 0x02, 0x40  # GROUP_FLAG_..., include/nuttx/sched.h
 TYPES = {"c": DRIVER, "b": DRIVER, "p": PIPE}  # a block device is opened through a character driver
 
 
@@ -78,7 +79,7 @@ def _group_status(kernel: Kernel, task: TaskInfo) -> str:
         _lines(
             ("Main task", task.group),
             ("Parent", task.parent),
-            ("Flags", "0x00" if task.kind == "Task" else "0x02"),
+            ("Flags", f"0x{PRIVILEGED | NOCLDWAIT if task.kind == 'Kthread' else DUMPABLE:02x}"),
             ("Members", len(members)),
         )
         + f"Member IDs: {' '.join(map(str, members))}\n"
