@@ -226,6 +226,7 @@ def test_a_file_system_moves_with_its_mount_point(vfs: Vfs) -> None:
         ("/bin", ENOSYS, ENOSYS),
         ("/tmp", EINVAL, EBUSY),
         ("/dev", ENOTEMPTY, ENOTEMPTY),
+        ("/", ENOTEMPTY, ENOTEMPTY),
     ],
 )
 def test_what_cannot_be_removed_says_why(vfs: Vfs, path: str, unlink: int, rmdir: int) -> None:

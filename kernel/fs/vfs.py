@@ -20,6 +20,7 @@ from errno import (
     ENOSYS,
     ENOTBLK,
     ENOTDIR,
+    ENOTEMPTY,
     ENXIO,
     EXDEV,
 )
@@ -157,11 +158,15 @@ class Vfs:
     def unlink(self, path: str) -> None:
         """Takes a name away, not of a directory of a mounted file system. Raises OSError."""
         place = self._walk(path, follow=False)
+        if place.node is self.root:
+            raise OSError(ENOTEMPTY, "unlink /: there is something in it")
         place.parent.unlink(place.name)
 
     def rmdir(self, path: str) -> None:
         """Removes an empty directory. Raises OSError."""
         place = self._walk(path, follow=False)
+        if place.node is self.root:
+            raise OSError(ENOTEMPTY, "rmdir /: there is something in it")
         place.parent.rmdir(place.name)
 
     def mkdir(self, path: str, mode: int = 0o777) -> None:
