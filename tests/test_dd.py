@@ -129,7 +129,7 @@ def test_what_goes_wrong_is_told_and_nothing_is_kept(board: Board, arguments: st
 
 def test_errors_have_no_names_by_default() -> None:
     with Board() as board:
-        assert run(board, "dd if=/tmp/none") == ("dd: failed to open '/tmp/none': Unknown error\n", 1)
+        assert run(board, "dd if=/tmp/none") == ("dd: failed to open '/tmp/none': Unknown error 2\n", 1)
 
 
 def test_help_is_output(board: Board) -> None:

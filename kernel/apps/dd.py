@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from errno import EINVAL
 from os import O_CREAT, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY
 from typing import TYPE_CHECKING
 
@@ -94,8 +95,11 @@ class Copy:
         self.ended = False
 
     def strerror(self, error: OSError) -> str:
-        """An error's words, if CONFIG_LIBC_STRERROR has them."""
-        return strerror(error.errno or 0) if self.sys.kernel.options["LIBC_STRERROR"] else UNKNOWN
+        """An error's words, if CONFIG_LIBC_STRERROR has them, or else its number."""
+        return self._words(error.errno or 0)
+
+    def _words(self, errno: int) -> str:
+        return strerror(errno) if self.sys.kernel.options["LIBC_STRERROR"] else f"{UNKNOWN} {errno}"
 
     def failed(self, what: str, error: OSError) -> Failed:
         """What to raise."""
@@ -105,8 +109,7 @@ class Copy:
         """Copies, says how fast, and compares if that is asked for. Raises Failed."""
         plan = self.plan
         if plan.verify and (plan.infile is None or plan.outfile is None):
-            words = strerror(22) if self.sys.kernel.options["LIBC_STRERROR"] else UNKNOWN
-            raise Failed(f"dd: invalid parameters: {words}\n{USAGE}")
+            raise Failed(f"dd: invalid parameters: {self._words(EINVAL)}\n{USAGE}")
         heap = self.sys.kernel.heap
         try:
             buffer = heap.malloc(plan.sectsize, "dd buffer")
