@@ -178,7 +178,7 @@ def test_top_takes_any_delay(board: Board, delay: str) -> None:
     assert b"Tasks: " in terminal.type(f"top -d{delay}\r".encode())
     assert terminal.type(b"q").endswith(PROMPT)
     with pytest.raises(TimeoutError):
-        board.nsh(f"top -d {delay}", timeout=1)
+        board.nsh(f"top -d{delay}", timeout=1)
     assert board.reports == []
 
 
