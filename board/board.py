@@ -184,7 +184,7 @@ class Board:
         if config.flag("NSH_NETINIT"):
             eth0.ipaddr = inet_ntoa(config.number("NETINIT_IPADDR") + self.number)
             eth0.netmask = inet_ntoa(config.number("NETINIT_NETMASK"))
-            eth0.draddr = inet_ntoa(config.number("NETINIT_DRIPADDR"))
+            self.kernel.net.set_dripv4addr(eth0, inet_ntoa(config.number("NETINIT_DRIPADDR")))
 
     # Time
 

@@ -44,14 +44,18 @@ static bool leads_to(const struct netdev *dev, uint32_t dst)
   return dst == dev->ipaddr || netdev_onlink(dev, dst);
 }
 
+/* The longest match, as with NuttX's CONFIG_ROUTE_LONGEST_MATCH, which is its default. */
+
 static uint32_t route_lookup(const struct net *net, uint32_t dst)
 {
+  const struct net_route *best = NULL;
   for (uint32_t i = 0; i < NET_NROUTES; i++)
     {
       const struct net_route *r = &net->route[i];
-      if (r->router && ((r->target ^ dst) & r->netmask) == 0) return r->router;
+      if (r->router == INADDR_ANY || ((r->target ^ dst) & r->netmask)) continue;
+      if (best == NULL || r->netmask > best->netmask) best = r;
     }
-  return INADDR_ANY;
+  return best ? best->router : INADDR_ANY;
 }
 
 /* In NuttX's order: a device on that very network, a route, the first device that has a router. */

@@ -7,7 +7,7 @@ calls its txavail() when there is something to send, and the shell and the profi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from errno import EINVAL, ENODEV
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -17,6 +17,8 @@ from kernel.sync import Mutex
 
 if TYPE_CHECKING:
     from kernel.kernel import Kernel
+
+INADDR_ANY = "0.0.0.0"
 
 IFF_UP: int = lib.IFF_UP
 IFF_RUNNING: int = lib.IFF_RUNNING
@@ -306,6 +308,16 @@ class Network:
     def delroute(self, target: str, netmask: str) -> None:
         """Raises OSError (ENOENT)."""
         check(lib.route_del(self._board, inet_addr(target), inet_addr(netmask)), f"route to {target}")
+
+    def set_dripv4addr(self, device: NetDevice, router: str) -> None:
+        """netlib_set_dripv4addr(): the device's router, with NET_ROUTE also the default route. Raises OSError."""
+        device.draddr = router
+        if not self._kernel.options.get("NET_ROUTE"):
+            return
+        with suppress(OSError):  # there may be none
+            self.delroute(INADDR_ANY, INADDR_ANY)
+        if router != INADDR_ANY:
+            self.addroute(INADDR_ANY, INADDR_ANY, router)
 
     def routes(self) -> list[Route]:
         """All routes, as /proc/net/route/ipv4 lists them."""

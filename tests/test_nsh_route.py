@@ -9,6 +9,7 @@ from shell_kit import real_session
 from board import Board
 
 ROUTES = "SEQ   TARGET          NETMASK         ROUTER          \n"
+DEFAULT = ROUTES + "   1. 0.0.0.0         0.0.0.0         10.0.1.1        \n"
 
 
 @pytest.fixture
@@ -99,6 +100,7 @@ def test_the_whole_table_is_listed_if_netlink_is_configured() -> None:
 
 
 def test_a_route_is_listed_used_and_deleted(board: Board) -> None:
+    assert said(board, "delroute 0.0.0.0/0") == ("", 0)
     assert said(board, "route") == ("", 0)
     assert asked_for(board, "ping -c 1 192.168.5.1") == {"10.0.1.1"}
     assert said(board, "addroute 192.168.5.0/24 10.0.1.50") == ("", 0)
@@ -113,7 +115,24 @@ def test_a_route_is_listed_used_and_deleted(board: Board) -> None:
 def test_the_default_route_is_a_devices_router(board: Board) -> None:
     assert said(board, "addroute default 10.0.1.99 eth0") == ("", 0)
     assert " DRaddr:10.0.1.99 " in board.nsh("ifconfig eth0").text
+    assert said(board, "route") == (DEFAULT.replace("10.0.1.1 ", "10.0.1.99"), 0)
     assert asked_for(board, "ping -c 1 192.168.5.1") == {"10.0.1.99"}
+
+
+def test_the_longest_route_that_matches_is_taken(board: Board) -> None:
+    assert said(board, "addroute 192.168.0.0/16 10.0.1.50") == ("", 0)
+    assert said(board, "addroute 192.168.5.0/24 10.0.1.51") == ("", 0)
+    assert asked_for(board, "ping -c 1 192.168.4.1") == {"10.0.1.50"}
+    assert asked_for(board, "ping -c 1 192.168.5.1") == {"10.0.1.51"}
+    assert asked_for(board, "ping -c 1 172.16.0.1") == {"10.0.1.1"}
+
+
+def test_a_router_becomes_the_default_route_wherever_it_is_set(board: Board) -> None:
+    assert said(board, "route") == (DEFAULT, 0)
+    assert said(board, "ifconfig eth0 gw 10.0.1.7") == ("", 0)
+    assert said(board, "route") == (DEFAULT.replace("10.0.1.1", "10.0.1.7"), 0)
+    assert said(board, "ifconfig eth0 10.0.1.9") == ("", 0)
+    assert said(board, "route") == (DEFAULT, 0)
 
 
 @pytest.mark.parametrize(
@@ -145,12 +164,13 @@ def test_routes_fail_as_in_nuttx(board: Board, line: str, tail: str) -> None:
 
 
 def test_the_table_of_routes_fills_up(board: Board) -> None:
-    for net in range(8):
+    for net in range(7):
         assert board.nsh(f"addroute 192.168.{net}.0/24 10.0.1.50").ok
     assert said(board, "addroute 192.168.8.0/24 10.0.1.50") == ("nsh: addroute: addroute failed: 12\n", 1)
 
 
 def test_masks_are_written_as_bits_or_as_addresses(board: Board) -> None:
+    board.nsh("delroute 0.0.0.0 0.0.0.0")
     board.nsh("addroute 192.168.5.0/32 10.0.1.50")
     board.nsh("addroute 0.0.0.0/0 10.0.1.51")
     board.nsh("addroute 172.16.0.0 255.240.0.0 10.0.1.52")

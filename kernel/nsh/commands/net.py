@@ -11,7 +11,7 @@ from kernel.nsh.command import ARGINVALID, ERROR, OK, Command, CommandError
 from kernel.nsh.commands.file import catfile
 
 if TYPE_CHECKING:
-    from kernel.netdev import NetDevice
+    from kernel.netdev import NetDevice, Network
     from kernel.nsh.shell import Shell
 
 MIN_MTU = 1280
@@ -105,7 +105,7 @@ def ifconfig(shell: Shell, argv: list[str]) -> int:
         return OK
     try:
         with kernel.net_lock:
-            _apply(device, settings)
+            _apply(kernel.net, device, settings)
     except OSError:  # an MTU or a MAC that the device cannot have
         raise CommandError(ARGINVALID) from None
     if settings.up is not None:
@@ -113,7 +113,7 @@ def ifconfig(shell: Shell, argv: list[str]) -> int:
     return OK
 
 
-def _apply(device: NetDevice, settings: Settings) -> None:
+def _apply(net: Network, device: NetDevice, settings: Settings) -> None:
     """An address given alone brings a mask and a router with it, as in NuttX."""
     if settings.mac is not None:
         device.mac = settings.mac
@@ -124,9 +124,9 @@ def _apply(device: NetDevice, settings: Settings) -> None:
     if settings.ip is not None or settings.netmask is not None:
         device.netmask = settings.netmask or DEFAULT_MASK
     if settings.router is not None:
-        device.draddr = settings.router
+        net.set_dripv4addr(device, settings.router)
     elif settings.ip is not None:
-        device.draddr = inet_ntoa((inet_addr(settings.ip) & inet_addr(device.netmask)) | 1)
+        net.set_dripv4addr(device, inet_ntoa((inet_addr(settings.ip) & inet_addr(device.netmask)) | 1))
     if settings.noarp is not None:
         device.noarp = settings.noarp
 

@@ -121,7 +121,7 @@ def _default_route(shell: Shell, argv: list[str]) -> int:
     except OSError as error:
         raise CallFailed("netlib_set_dripv4addr", error.errno or 0) from None
     with shell.kernel.net.locked(device):
-        device.draddr = router
+        shell.kernel.net.set_dripv4addr(device, router)
     return OK
 
 
