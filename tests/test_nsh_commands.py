@@ -102,8 +102,15 @@ def test_wrong_arguments_are_refused_in_the_words_of_nsh(board: Board, line: str
 
 
 def test_a_command_with_more_arguments_than_configured_is_complained_about_twice_and_not_run(board: Board) -> None:
-    assert board.nsh("echo 1 2 3 4 5 6") == "1 2 3 4 5 6\n"
-    assert run(board, "echo 1 2 3 4 5 6 7") == (2 * "nsh: echo: too many arguments\n", 1)
+    assert board.nsh("echo 1 2 3 4 5 6 7 8 9 10") == "1 2 3 4 5 6 7 8 9 10\n"
+    assert run(board, "echo 1 2 3 4 5 6 7 8 9 10 11") == (2 * "nsh: echo: too many arguments\n", 1)
+
+
+def test_there_is_room_for_what_ifconfig_takes_wherever_there_is_ifconfig(board: Board) -> None:
+    assert board.nsh("ifconfig eth0 10.0.1.3 gw 10.0.1.1 netmask 255.255.255.0 mtu 1400 up") == ""
+    assert "inet addr:10.0.1.3 DRaddr:10.0.1.1 Mask:255.255.255.0" in board.nsh("ifconfig eth0")
+    with Board(NSH_MAXARGUMENTS=12) as other:
+        assert other.nsh("echo 1 2 3 4 5 6 7 8 9 10 11") == "1 2 3 4 5 6 7 8 9 10 11\n"
 
 
 def test_an_application_gets_more_arguments_than_configured_up_to_what_finds_room(board: Board) -> None:
@@ -111,11 +118,11 @@ def test_an_application_gets_more_arguments_than_configured_up_to_what_finds_roo
     arguments: list[str] = []
     app = App("words", lambda sys: arguments.extend(sys.argv[1:]) or 0)
     board.kernel.apps["words"] = app
-    assert run(board, "words 1 2 3 4 5 6 7") == ("nsh: words: too many arguments\n", 0)
-    assert arguments == list("1234567")
+    assert run(board, "words 1 2 3 4 5 6 7 8 9 a b") == ("nsh: words: too many arguments\n", 0)
+    assert arguments == list("123456789ab")
     arguments.clear()
     assert run(board, "words " + " ".join("123456789abcdef")) == ("nsh: words: too many arguments\n", 0)
-    assert arguments == list("123456789a")
+    assert arguments == list("123456789abcde")
 
 
 def test_errors_have_names_if_configured() -> None:

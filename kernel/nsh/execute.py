@@ -136,7 +136,7 @@ def _run_command(shell: Shell, argv: list[str]) -> int:
 
 
 def _most(shell: Shell, command: Command) -> int:
-    return int(shell.kernel.options["NSH_MAXARGUMENTS"]) - 1 if command.most is None else command.most
+    return shell.maxarguments - 1 if command.most is None else command.most
 
 
 def _call(shell: Shell, command: Command, argv: list[str]) -> int:

@@ -182,7 +182,7 @@ def _nice(words: Words) -> str | None:
 
 def _arguments(shell: Shell, words: Words, name: str, redirects: Redirects) -> list[str] | None:
     """The argument vector of the last command of a pipeline; the others are started on the way. None: it is over."""
-    limit = int(shell.kernel.options["NSH_MAXARGUMENTS"]) + SPARE
+    limit = shell.maxarguments + SPARE
     argv = [name]
     while len(argv) < limit and (taken := words.next()) is not None:
         *first, word = split_value(taken[0]) if taken[1] else [taken[0]]
@@ -211,7 +211,7 @@ def _arguments(shell: Shell, words: Words, name: str, redirects: Redirects) -> l
 
 def _count(shell: Shell, name: str, argv: list[str]) -> None:
     """Complains about too many arguments, in the name of the line's first command. An application gets them anyway."""
-    if len(argv) > int(shell.kernel.options["NSH_MAXARGUMENTS"]):
+    if len(argv) > shell.maxarguments:
         shell.error(name, TOOMANYARGS)
 
 
@@ -270,7 +270,7 @@ def _output(shell: Shell, text: str) -> str:
 def _run_into(shell: Shell, words: Words, name: str, path: str) -> int:
     """Runs a command whose output is for a file."""
     argv = [name]
-    limit = int(shell.kernel.options["NSH_MAXARGUMENTS"]) + SPARE
+    limit = shell.maxarguments + SPARE
     while len(argv) < limit and (taken := words.next()) is not None:
         argv.append(taken[0])
     _count(shell, name, argv)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kernel.syscalls import Sys
 
 GREETING = f"\nNuttShell (NSH) NuttX-{RELEASE}\n"
+IFCONFIG_WORDS = 11
 JUMP_USEC = 200  # a few lines of a script, on a microcontroller
 NESTED_MAX = 32  # lines within lines, by scripts, time and watch: there, one that runs itself ends with the stack
 
@@ -227,6 +228,12 @@ class Shell:
         return self.sys.fullpath(path or HOMEDIR)
 
     # Variables
+
+    @property
+    def maxarguments(self) -> int:
+        """The most words of a command, its name included: NSH_MAXARGUMENTS, but enough for ifconfig if it is there."""
+        most = int(self.kernel.options["NSH_MAXARGUMENTS"])
+        return max(most, IFCONFIG_WORDS) if "ifconfig" in self.commands else most
 
     @property
     def strerror(self) -> bool:
