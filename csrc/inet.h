@@ -56,6 +56,17 @@ uint16_t csum_fold(uint64_t sum);                                         /* to 
 uint64_t csum_pseudo(uint32_t src, uint32_t dst, uint32_t proto, uint32_t len);
 void     csum_put(uint8_t *where, uint16_t folded);
 
+/* readahead.c */
+
+void readahead_add(struct net *net, struct readahead *ra, struct iob_s *iob, uint32_t owner);
+void readahead_consume(struct board *b, struct readahead *ra, uint32_t n);      /* n >= its length: all of it */
+void readahead_free(struct board *b, struct readahead *ra);
+
+static inline uint32_t readahead_len(const struct readahead *ra)
+{
+  return ra->head ? ra->head->io_pktlen : 0;
+}
+
 /* arp.c */
 
 void arp_input(struct rxpkt *p);

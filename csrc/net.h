@@ -194,6 +194,11 @@ enum sock_field
 
 enum msg_flag { MSG_PEEK = 0x02, MSG_DONTWAIT = 0x40 };
 
+struct readahead              /* received and not read, see readahead.c */
+{
+  struct iob_s *head, *tail;
+};
+
 struct udp_wrb                /* one datagram on its way out */
 {
   struct udp_wrb  *next;
@@ -218,7 +223,7 @@ struct udp_conn
   uint32_t  rcvbufs, sndbufs; /* bytes, 0: no limit */
   uint8_t   ttl;
   uint8_t   boundif;          /* 0: any */
-  struct iob_s   *readahead, *readtail;
+  struct readahead readahead; /* datagrams, each behind UDP_METALEN bytes about it */
   struct udp_wrb *write_head, *write_tail;
   uint32_t  txsize;           /* bytes in the write queue */
   uint64_t  queued, sent;     /* datagrams: ever queued, ever taken by a driver or thrown away */

@@ -20,7 +20,7 @@ int64_t udp_get(struct board *b, int32_t conn, uint32_t what)
       case SOCK_TTL:     return c->ttl;
       case SOCK_BOUNDIF: return c->boundif;
       case SOCK_ERROR:   return c->error;
-      case SOCK_RXSIZE:  return c->readahead ? c->readahead->io_pktlen : 0;
+      case SOCK_RXSIZE:  return readahead_len(&c->readahead);
       case SOCK_TXSIZE:  return c->txsize;
       case SOCK_QUEUED:  return (int64_t)c->queued;
       case SOCK_SENT:    return (int64_t)c->sent;

@@ -40,62 +40,6 @@ static struct udp_conn *udp_active(struct udp_conn *c, const struct rxpkt *p, ui
   return NULL;
 }
 
-/* Room between datagrams is closed (CONFIG_NET_RECV_PACK): bytes move into the free end of the last buffer, the rest
- * to the start of its own. A hole that reading left at the head of the chain stays until that buffer is read empty.
- */
-
-static void append_packed(struct board *b, struct udp_conn *c, struct iob_s *iob)
-{
-  uint32_t bufsize = b->iob.bufsize, moved = 0;
-  while (iob)
-    {
-      struct iob_s *tail = c->readtail, *next = iob->io_flink;
-      uint32_t room = tail ? bufsize - tail->io_offset - tail->io_len : 0;
-      uint32_t n = iob->io_len < room ? iob->io_len : room;
-      if (n)
-        {
-          memcpy(iob_at(tail, tail->io_len), iob_at(iob, 0), n);
-          tail->io_len = (uint16_t)(tail->io_len + n);
-          iob->io_len = (uint16_t)(iob->io_len - n);
-        }
-      if (iob->io_len == 0)
-        iob_free(b, iob);
-      else
-        {
-          memmove(iob->io_data, iob_at(iob, n), iob->io_len);
-          iob->io_offset = 0;
-          iob->io_flink = NULL;
-          if (tail)
-            tail->io_flink = iob;
-          else
-            c->readahead = iob;
-          c->readtail = iob;
-          moved += iob->io_len;
-        }
-      moved += n;
-      iob = next;
-    }
-  charge(b, COST_COPY, moved);
-}
-
-void udp_append(struct net *net, struct udp_conn *c, struct iob_s *iob)
-{
-  uint32_t total = iob->io_pktlen + (c->readahead ? c->readahead->io_pktlen : 0);
-  iob_set_owner(net->board, iob, IOB_OWNER(IOB_OWNER_UDP_READ, udp_number(net, c)));
-  if (net->cfg[NETCFG_RECV_PACK])
-    append_packed(net->board, c, iob);
-  else
-    {
-      if (c->readahead)
-        c->readtail->io_flink = iob;
-      else
-        c->readahead = iob;
-      while (iob->io_flink) iob = iob->io_flink;
-      c->readtail = iob;
-    }
-  c->readahead->io_pktlen = total;
-}
-
 /* The datagram is p's; its chain goes to the socket or to the pool. */
 
 static void deliver(struct udp_conn *c, struct rxpkt *p)
@@ -103,7 +47,7 @@ static void deliver(struct udp_conn *c, struct rxpkt *p)
   struct board *b = p->dev->board;
   struct net *net = b->net;
   uint32_t headers = p->hlen + UDP_HDRLEN, len = p->len - headers;
-  if (c->rcvbufs && c->readahead && c->readahead->io_pktlen > c->rcvbufs)
+  if (c->rcvbufs && readahead_len(&c->readahead) > c->rcvbufs)
     {
       c->drops++;
       trace_put(b, TR_UDP_DROP, udp_number(net, c), len);
@@ -124,7 +68,7 @@ static void deliver(struct udp_conn *c, struct rxpkt *p)
   memcpy(meta + 6, p->ip + p->hlen, 2);
   put32(meta + 8, p->src);
   memset(meta + 12, 0, 8);
-  udp_append(net, c, iob);
+  readahead_add(net, &c->readahead, iob, IOB_OWNER(IOB_OWNER_UDP_READ, udp_number(net, c)));
   trace_put(b, TR_UDP_IN, udp_number(net, c), len);
   netwait_wake(b, &c->rx);
 }

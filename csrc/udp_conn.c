@@ -64,8 +64,7 @@ int64_t udp_close(struct board *b, int32_t conn)
   udp_write_discard(net, c, 0);
   for (uint32_t i = 0; i < net->nwrb; i++)
     if (net->wrb[i].conn == c) net->wrb[i].conn = NULL;
-  iob_free_chain(b, c->readahead);
-  c->readahead = c->readtail = NULL;
+  readahead_free(b, &c->readahead);
 
   if (net->udp_turn == c) net->udp_turn = c->next;
   *(c->prev ? &c->prev->next : &net->udp_head) = c->next;
@@ -122,7 +121,7 @@ int64_t udp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, 
 {
   struct udp_conn *c = udp_find(b, conn);
   if (c == NULL) return -EBADF;
-  struct iob_s *iob = c->readahead;
+  struct iob_s *iob = c->readahead.head;
   charge(b, COST_CALL, 1);
   if (iob == NULL)
     {
@@ -138,14 +137,7 @@ int64_t udp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, 
   uint32_t sender[2] = { get32(meta + 8), get16(meta + 6) };
   memcpy(from, sender, sizeof sender);
   charge(b, COST_COPY, n);
-  if (flags & MSG_PEEK) return answer(b, n);
-  if (whole >= iob->io_pktlen)
-    {
-      iob_free_chain(b, iob);
-      c->readahead = c->readtail = NULL;
-    }
-  else
-    c->readahead = iob_trimhead(b, iob, whole);
+  if (!(flags & MSG_PEEK)) readahead_consume(b, &c->readahead, whole);
   return answer(b, n);
 }
 
