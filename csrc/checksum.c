@@ -53,3 +53,20 @@ void csum_put(uint8_t *where, uint16_t folded)
 {
   memcpy(where, &folded, sizeof folded);
 }
+
+/* A part that begins at an odd byte counts with its bytes swapped: times 256, modulo 65535. */
+
+uint64_t csum_iob(uint64_t sum, const struct iob_s *iob, uint32_t offset)
+{
+  bool odd = false;
+  for (; iob; iob = iob->io_flink)
+    {
+      uint32_t skip = offset < iob->io_len ? offset : iob->io_len, n = iob->io_len - skip;
+      uint64_t part = csum_add(0, iob->io_data + iob->io_offset + skip, n);
+      part = (part & 0xffffffff) + (part >> 32);
+      sum += odd ? part << 8 : part;
+      odd ^= n & 1;
+      offset -= skip;
+    }
+  return sum;
+}

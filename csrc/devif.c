@@ -1,6 +1,6 @@
 /* devif.c - between drivers and protocols: frames come in one at a time, and packets are asked for one at a time. */
 
-#include "inet.h"
+#include "tcp.h"
 
 void rx_drop(struct rxpkt *p, enum rx_drop why)
 {
@@ -121,6 +121,7 @@ static bool poll_one(struct netdev *dev, uint32_t type)
 {
   switch (type)
     {
+      case TCP_POLL:  return tcp_poll(dev);
       case UDP_POLL:  return udp_poll(dev);
       case ARP_POLL:  return arp_poll(dev);
       case ICMP_POLL: return icmp_poll(dev);

@@ -1,6 +1,6 @@
 /* icmp.c - control messages: echo, errors that we send, errors that we are sent (RFC 792, RFC 1122 3.2.2). */
 
-#include "inet.h"
+#include "tcp.h"
 
 #define ICMP_MAXMSGLEN 576u       /* whole packet; RFC 1812 4.3.2.3 */
 
@@ -52,10 +52,21 @@ static bool error_input(struct rxpkt *p, const uint8_t *icmp, uint32_t len)
   uint32_t quoted = len - ICMP_HDRLEN;
   if (quoted < IPv4_HDRLEN || ip[0] >> 4 != 4) return false;
   uint32_t hlen = (ip[0] & 15u) * 4;
-  if (hlen < IPv4_HDRLEN || quoted < hlen + UDP_HDRLEN || ip[9] != IP_PROTO_UDP) return false;
+  if (hlen < IPv4_HDRLEN || quoted < hlen + UDP_HDRLEN) return false;
   if ((get16(ip + 6) & 0x1fff) != 0 || get32(ip + 12) != p->dst) return false;
-  udp_error(p->dev, p->dst, (uint16_t)get16(ip + hlen), get32(ip + 16), (uint16_t)get16(ip + hlen + 2),
-            error_of(icmp[0], icmp[1]));
+
+  uint16_t lport = (uint16_t)get16(ip + hlen), rport = (uint16_t)get16(ip + hlen + 2);
+  uint32_t raddr = get32(ip + 16), seq = get32(ip + hlen + 4);
+  bool unreachable = icmp[0] == ICMP_DEST_UNREACHABLE;
+  if (ip[9] == IP_PROTO_UDP)
+    udp_error(p->dev, p->dst, lport, raddr, rport, error_of(icmp[0], icmp[1]));
+  else if (ip[9] != IP_PROTO_TCP)
+    return false;
+  else if (unreachable && icmp[1] == ICMP_FRAG_NEEDED)
+    tcp_mtu(p->dev, p->dst, lport, raddr, rport, seq, get16(icmp + 6));
+  else
+    tcp_error(p->dev, p->dst, lport, raddr, rport, seq, error_of(icmp[0], icmp[1]),
+              unreachable && (icmp[1] == ICMP_PROT_UNREACH || icmp[1] == ICMP_PORT_UNREACH));
   return true;
 }
 

@@ -25,6 +25,7 @@ enum rx_drop
   DROP_TYPE,                  /* unknown EtherType, protocol, ICMP type */
   DROP_NOBODY,                /* no socket wants it */
   DROP_FULL,                  /* the socket's buffer is full, or no buffer to keep it */
+  DROP_DUPLICATE,             /* came before, or belongs to what is over */
   DROP_LIMIT,                 /* an answer was due, but the rate limit forbids it */
 };
 
@@ -52,6 +53,7 @@ void devif_drop(struct rxpkt *p, enum rx_drop why);                       /* the
 /* checksum.c: Internet checksum (RFC 1071) over machine words; sums may be added, then folded once */
 
 uint64_t csum_add(uint64_t sum, const uint8_t *data, uint32_t len);       /* all parts but the last of even length */
+uint64_t csum_iob(uint64_t sum, const struct iob_s *iob, uint32_t offset);   /* a chain, from offset on */
 uint16_t csum_fold(uint64_t sum);                                         /* to be stored as it lies, by csum_put */
 uint64_t csum_pseudo(uint32_t src, uint32_t dst, uint32_t proto, uint32_t len);
 void     csum_put(uint8_t *where, uint16_t folded);
@@ -97,6 +99,7 @@ void ipv4_reply(struct netdev *dev, struct iob_s *iob, uint32_t dst);     /* the
 #define ICMP_PARAM_PROBLEM    12u
 #define ICMP_PROT_UNREACH     2u
 #define ICMP_PORT_UNREACH     3u
+#define ICMP_FRAG_NEEDED      4u
 
 void icmp_input(struct rxpkt *p);
 void icmp_error(struct rxpkt *p, uint32_t type, uint32_t code);           /* to the sender of p */

@@ -2,7 +2,7 @@
  *
  * A host, not a router: nothing is forwarded. Fragments are counted as dropped, never reassembled. Options are skipped.
  */
-#include "inet.h"
+#include "tcp.h"
 
 #define IP_DF 0x4000u
 #define IP_MF_OFFSET 0x3fffu
@@ -103,13 +103,10 @@ void ipv4_input(struct rxpkt *p)
     ipv4_drop(p, NULL, DROP_DEST);
   else if (proto == IP_PROTO_ICMP)
     icmp_input(p);
+  else if (proto == IP_PROTO_TCP && net->tcp)
+    tcp_input(p);
   else
     {
-      if (proto == IP_PROTO_TCP)
-        {
-          net->stats.tcp.recv++;
-          net->stats.tcp.drop++;
-        }
       net->stats.ipv4.drop++;
       net->stats.ipv4.typeerr++;
       icmp_error(p, ICMP_DEST_UNREACHABLE, ICMP_PROT_UNREACH);

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "net.h"
+#include "tcp.h"
 
 /* Defaults of NuttX's Kconfig (the ICMP rate is ours), and the limits within which a value makes sense. */
 
@@ -29,6 +29,28 @@ static const struct { int64_t value, min, max; } defaults[NETCFG_NOPTIONS] =
   [NETCFG_BROADCAST]               = { 0, 0, 1 },
   [NETCFG_ARP_SEND]                = { 1, 0, 1 },
   [NETCFG_ARP_GRATUITOUS]          = { 0, 0, 1 },
+  [NETCFG_TCP_PREALLOC_CONNS]      = { 8, 0, 65535 },
+  [NETCFG_TCP_ALLOC_CONNS]         = { 0, 0, 65535 },
+  [NETCFG_TCP_MAX_CONNS]           = { 0, 0, 65535 },
+  [NETCFG_TCP_NWRBCHAINS]          = { 8, 1, 65535 },
+  [NETCFG_TCP_ALLOC_WRBCHAINS]     = { 1, 0, 65535 },
+  [NETCFG_TCP_CHECKSUMS]           = { 1, 0, 1 },
+  [NETCFG_TCP_RTO]                 = { 3, 1, 240 },
+  [NETCFG_TCP_FIXED_RTO]           = { 0, 0, 1 },
+  [NETCFG_TCP_MAXRTX]              = { 8, 1, 255 },
+  [NETCFG_TCP_MAXSYNRTX]           = { 5, 1, 255 },
+  [NETCFG_TCP_WAIT_TIMEOUT]        = { 120, 0, 1000000 },
+  [NETCFG_TCPBACKLOG_CONNS]        = { 8, 1, 65535 },
+  [NETCFG_TCP_DELAYED_ACK]         = { 0, 0, 1 },
+  [NETCFG_TCP_FAST_RETRANSMIT]     = { 1, 0, 1 },
+  [NETCFG_TCP_CC_NEWRENO]          = { 0, 0, 1 },
+  [NETCFG_TCP_OUT_OF_ORDER]        = { 0, 0, 1 },
+  [NETCFG_TCP_OFO_BUFSIZE]         = { 16384, 0, INT32_MAX },
+  [NETCFG_TCP_SACK]                = { 0, 0, 1 },
+  [NETCFG_TCP_WINDOW_SCALE]        = { 0, 0, 1 },
+  [NETCFG_TCP_WINDOW_SCALE_FACTOR] = { 0, 0, 14 },
+  [NETCFG_TCP_TIMESTAMPS]          = { 0, 0, 1 },
+  [NETCFG_TCP_NAGLE]               = { 1, 0, 1 },
 };
 
 static struct net *net_new(struct board *b)
@@ -112,6 +134,7 @@ int net_initialize(struct board *b)
   int ret = udp_initialize(net);
   if (ret == 0) ret = icmp_initialize(net);
   if (ret == 0) ret = arp_initialize(net);
+  if (ret == 0) ret = tcp_initialize(net);
   return ret;
 }
 
@@ -121,6 +144,7 @@ void net_fini(struct board *b)
   if (net == NULL) return;
   for (uint32_t i = 0; i < net->ndevs; i++)
     if (net->dev[i].fini) net->dev[i].fini(net->dev[i].priv);
+  tcp_fini(net);
   free(net->udp);
   free(net->wrb);
   free(net->icmp);

@@ -1,6 +1,6 @@
 /* net.h - the network of a board: devices, addresses, protocols, connections.
  *
- * IPv4 over Ethernet and a loopback device; ARP, ICMP, UDP. Names are NuttX's where it has one (net/devif, net/arp,
+ * IPv4 over Ethernet and a loopback device; ARP, ICMP, UDP, TCP. Names are NuttX's where it has one (net/devif, net/arp,
  * net/udp, ...). Nothing here waits and nothing here locks: whoever calls holds the network lock, and where NuttX would
  * sleep a call answers one of enum net_wait and Python sleeps.
  *
@@ -155,6 +155,28 @@ enum net_option
   NETCFG_BROADCAST,           /* UDP broadcasts are received */
   NETCFG_ARP_SEND,            /* a sender waits until its destination is resolved */
   NETCFG_ARP_GRATUITOUS,      /* who announces itself becomes an entry, not only a refreshed one */
+  NETCFG_TCP_PREALLOC_CONNS,  /* read at net_initialize, as the next four */
+  NETCFG_TCP_ALLOC_CONNS,     /* 0: there are no more than those */
+  NETCFG_TCP_MAX_CONNS,       /* ... else so many */
+  NETCFG_TCP_NWRBCHAINS,
+  NETCFG_TCP_ALLOC_WRBCHAINS,
+  NETCFG_TCP_CHECKSUMS,
+  NETCFG_TCP_RTO,             /* half seconds, before anything is measured */
+  NETCFG_TCP_FIXED_RTO,       /* it does not double */
+  NETCFG_TCP_MAXRTX,
+  NETCFG_TCP_MAXSYNRTX,
+  NETCFG_TCP_WAIT_TIMEOUT,    /* s */
+  NETCFG_TCPBACKLOG_CONNS,    /* most that listen() gets */
+  NETCFG_TCP_DELAYED_ACK,
+  NETCFG_TCP_FAST_RETRANSMIT,
+  NETCFG_TCP_CC_NEWRENO,
+  NETCFG_TCP_OUT_OF_ORDER,
+  NETCFG_TCP_OFO_BUFSIZE,     /* bytes that wait out of order, each connection */
+  NETCFG_TCP_SACK,
+  NETCFG_TCP_WINDOW_SCALE,
+  NETCFG_TCP_WINDOW_SCALE_FACTOR,
+  NETCFG_TCP_TIMESTAMPS,      /* not in NuttX */
+  NETCFG_TCP_NAGLE,           /* not in NuttX */
   NETCFG_NOPTIONS
 };
 
@@ -182,15 +204,18 @@ struct arp_req                /* senders that wait for one address */
 
 enum sock_flag                /* as NuttX's s_flags, which /proc/net/udp shows */
 {
-  SF_INITD = 0x01, SF_NONBLOCK = 0x08, SF_BOUND = 0x20, SF_CONNECTED = 0x40,
+  SF_INITD = 0x01, SF_NONBLOCK = 0x08, SF_LISTENING = 0x10, SF_BOUND = 0x20, SF_CONNECTED = 0x40,
 };
 
 enum sock_field
 {
   SOCK_FLAGS, SOCK_LADDR, SOCK_LPORT, SOCK_RADDR, SOCK_RPORT, SOCK_RCVBUF, SOCK_SNDBUF, SOCK_REUSE, SOCK_BCAST,
   SOCK_TTL, SOCK_BOUNDIF, SOCK_ERROR, SOCK_RXSIZE, SOCK_TXSIZE, SOCK_QUEUED, SOCK_SENT, SOCK_DROPS, SOCK_NONBLOCK,
-  SOCK_RXSEM, SOCK_SNDSEM, SOCK_WRBSEM,
+  SOCK_RXSEM, SOCK_SNDSEM, SOCK_WRBSEM, SOCK_STATE, SOCK_READY, SOCK_OWNED, SOCK_NODELAY, SOCK_KEEPALIVE, SOCK_KEEPIDLE,
+  SOCK_KEEPINTVL, SOCK_KEEPCNT, SOCK_MSS, SOCK_RTO,
 };
+
+enum net_pollevent { NET_POLLIN = 0x01, NET_POLLOUT = 0x04, NET_POLLERR = 0x08, NET_POLLHUP = 0x10 };
 
 enum msg_flag { MSG_PEEK = 0x02, MSG_DONTWAIT = 0x40 };
 
@@ -277,6 +302,8 @@ struct net
   struct udp_wrb  *wrb, *wrb_free;
   uint32_t         nwrb;
   struct netwait   wrbwait;           /* senders that wait for a header */
+
+  struct tcp       *tcp;              /* see tcp.h; NULL: not built in */
 
   struct icmp_conn *icmp;
   uint32_t          nicmp;

@@ -1,6 +1,6 @@
 /* netdev.c - network devices: registration, state, and which of them leads where. */
 
-#include "inet.h"
+#include "tcp.h"
 
 /* A device is born down, without an address. It lives as long as its board. NULL: too many, or a bad argument. */
 
@@ -103,6 +103,7 @@ void netdev_carrier(struct netdev *dev, bool on)
   dev->flags ^= IFF_RUNNING;
   if (on) return;
   arp_clear(dev);
+  tcp_netdown(dev);
   udp_netdown(dev);
   icmp_netdown(dev);
 }

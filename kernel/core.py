@@ -107,6 +107,8 @@ TRACE_KINDS = (
     "tx.done",
     "udp.in",
     "udp.drop",
+    "tcp.in",
+    "tcp.rexmit",
 )
 
 Ask = Callable[[int, int, int], int]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from kernel.core import ACT_BASE, check, lib, numbers, take_bytes
 from kernel.inet import ether_ntoa, inet_addr, inet_ntoa
 from kernel.sync import Mutex
+from kernel.wqueue import LPWORK
 
 if TYPE_CHECKING:
     from kernel.kernel import Kernel
@@ -25,6 +26,7 @@ IFF_RUNNING: int = lib.IFF_RUNNING
 IFF_LOOPBACK: int = lib.IFF_LOOPBACK
 IFF_NOARP: int = lib.IFF_NOARP
 NROUTES = 8
+TCP_CONNS_MAX = 1024  # where the configuration sets no limit
 
 OPTIONS: dict[str, tuple[int, int]] = {
     "NET_UDP_PREALLOC_CONNS": (lib.NETCFG_UDP_PREALLOC_CONNS, 8),
@@ -45,6 +47,25 @@ OPTIONS: dict[str, tuple[int, int]] = {
     "NET_ICMP": (lib.NETCFG_ICMP, 1),
     "NET_DEFAULT_MIN_PORT": (lib.NETCFG_DEFAULT_MIN_PORT, 4096),
     "NET_DEFAULT_MAX_PORT": (lib.NETCFG_DEFAULT_MAX_PORT, 32000),
+    "NET_TCP_CHECKSUMS": (lib.NETCFG_TCP_CHECKSUMS, 1),
+    "NET_TCP_RTO": (lib.NETCFG_TCP_RTO, 3),
+    "NET_TCP_FIXED_RTO": (lib.NETCFG_TCP_FIXED_RTO, 0),
+    "NET_TCP_MAXRTX": (lib.NETCFG_TCP_MAXRTX, 8),
+    "NET_TCP_MAXSYNRTX": (lib.NETCFG_TCP_MAXSYNRTX, 5),
+    "NET_TCP_WAIT_TIMEOUT": (lib.NETCFG_TCP_WAIT_TIMEOUT, 120),
+    "NET_TCPBACKLOG_CONNS": (lib.NETCFG_TCPBACKLOG_CONNS, 8),
+    "NET_TCP_DELAYED_ACK": (lib.NETCFG_TCP_DELAYED_ACK, 0),
+    "NET_TCP_FAST_RETRANSMIT": (lib.NETCFG_TCP_FAST_RETRANSMIT, 1),
+    "NET_TCP_CC_NEWRENO": (lib.NETCFG_TCP_CC_NEWRENO, 0),
+    "NET_TCP_OUT_OF_ORDER": (lib.NETCFG_TCP_OUT_OF_ORDER, 0),
+    "NET_TCP_OUT_OF_ORDER_BUFSIZE": (lib.NETCFG_TCP_OFO_BUFSIZE, 16384),
+    "NET_TCP_SELECTIVE_ACK": (lib.NETCFG_TCP_SACK, 0),
+    "NET_TCP_WINDOW_SCALE": (lib.NETCFG_TCP_WINDOW_SCALE, 0),
+    "NET_TCP_WINDOW_SCALE_FACTOR": (lib.NETCFG_TCP_WINDOW_SCALE_FACTOR, 0),
+    "NET_TCP_NWRBCHAINS": (lib.NETCFG_TCP_NWRBCHAINS, 8),
+    "NET_TCP_ALLOC_WRBCHAINS": (lib.NETCFG_TCP_ALLOC_WRBCHAINS, 1),
+    "TCP_TIMESTAMPS": (lib.NETCFG_TCP_TIMESTAMPS, 0),
+    "TCP_NAGLE": (lib.NETCFG_TCP_NAGLE, 1),
 }
 """Kconfig names: the core's number of the option, and its value where a configuration does not have it."""
 
@@ -245,8 +266,20 @@ class Network:
         self.arp_tries = int(kernel.options.get("ARP_SEND_MAXTRIES", 5))
         self.arp_delay_ms = int(kernel.options.get("ARP_SEND_DELAYMSEC", 20))
         self.config(lib.NETCFG_ARP_INPROGRESS, self.arp_tries * self.arp_delay_ms)
+        self._config_tcp(kernel)
         check(lib.net_initialize(kernel.board), "network: IOBs too small for headers, or ports reversed")
+        if kernel.options.get("NET_TCP", False):
+            check(lib.tcp_queue(kernel.board, kernel.queues[LPWORK].number), "network: TCP needs a work queue")
         kernel.on_task_gone.append(lambda task: lib.udp_task_gone(kernel.board, task.pid))
+
+    def _config_tcp(self, kernel: Kernel) -> None:
+        """How many connections there are: none if TCP is not built in."""
+        built = bool(kernel.options.get("NET_TCP", False))
+        first = int(kernel.options.get("NET_TCP_PREALLOC_CONNS", 8)) if built else 0
+        batch = int(kernel.options.get("NET_TCP_ALLOC_CONNS", 0)) if built else 0
+        self.config(lib.NETCFG_TCP_PREALLOC_CONNS, first)
+        self.config(lib.NETCFG_TCP_ALLOC_CONNS, batch)
+        self.config(lib.NETCFG_TCP_MAX_CONNS, int(kernel.options.get("NET_TCP_MAX_CONNS", 0)) or TCP_CONNS_MAX)
 
     def conn_lock(self, what: str) -> Mutex | None:
         """The lock of a new connection: its own if locks are split, else None."""

@@ -1,8 +1,8 @@
 """What all sockets have in common: BSD names, the errno behaviour of NuttX, and how they wait.
 
-A task that calls recv() simply waits. Everything a call does not wait for happens in C (csrc/udp*.c) while it holds
-the locks of connection and device; whenever it waits, they are given up. Numbers of families, options and errnos are
-those of Linux, so that ``from socket import AF_INET`` on the host gives the same.
+A task that calls recv() simply waits. Everything a call does not wait for happens in C (csrc/udp*.c, csrc/tcp*.c)
+while it holds the locks of connection and device; whenever it waits, they are given up. Numbers of families, options
+and errnos are those of Linux, so that ``from socket import AF_INET`` on the host gives the same.
 """
 
 from __future__ import annotations
@@ -40,8 +40,10 @@ SOCK_STREAM, SOCK_DGRAM, SOCK_RAW = 1, 2, 3
 IPPROTO_IP, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP = 0, 1, 6, 17
 SOL_SOCKET = 1
 SO_REUSEADDR, SO_TYPE, SO_ERROR, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF = 2, 3, 4, 6, 7, 8
-SO_RCVTIMEO, SO_SNDTIMEO, SO_BINDTODEVICE = 20, 21, 25
+SO_KEEPALIVE, SO_RCVTIMEO, SO_SNDTIMEO, SO_BINDTODEVICE = 9, 20, 21, 25
 IP_TTL = 2
+TCP_NODELAY, TCP_MAXSEG, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT = 1, 2, 4, 5, 6
+SHUT_RD, SHUT_WR, SHUT_RDWR = 0, 1, 2
 MSG_PEEK: int = lib.MSG_PEEK
 MSG_DONTWAIT: int = lib.MSG_DONTWAIT
 """A nonblocking call, whatever the socket is set to."""
@@ -60,7 +62,7 @@ def os_error(errno: int, what: str) -> OSError:
 
 
 class Socket(ABC):
-    """socket(family, kind, proto): a UDP socket (kernel/udp.py), or with IPPROTO_ICMP one for ping (kernel/icmp.py).
+    """socket(family, kind, proto): UDP (kernel/udp.py), TCP (kernel/tcp.py), IPPROTO_ICMP for ping (kernel/icmp.py).
 
     Here is what they have in common: an owner, a lock of their own if locks are split, blocking modes and timeouts.
     Timeouts are seconds, rounded up to 0.1 s as NuttX does; None is for ever. They need CONFIG_NET_SOCKOPTS. Raises
@@ -71,15 +73,16 @@ class Socket(ABC):
     option: ClassVar[str] = ""  # CONFIG_... that builds this kind in
     family = AF_INET
 
-    def __init_subclass__(cls, kind: int, proto: int, option: str) -> None:
-        Socket._kinds[kind, proto] = cls
-        cls.option = option
+    def __init_subclass__(cls, kind: int = 0, proto: int = 0, option: str = "") -> None:
+        if kind:
+            Socket._kinds[kind, proto] = cls
+            cls.option = option
 
     def __new__(cls, kernel: Kernel, family: int = AF_INET, kind: int = SOCK_DGRAM, proto: int = 0) -> Socket:
         if family != AF_INET:
             raise os_error(EAFNOSUPPORT, f"socket: family {family}; this board speaks IPv4 only (AF_INET)")
-        if proto == 0 and kind == SOCK_DGRAM:
-            proto = IPPROTO_UDP
+        if proto == 0:
+            proto = {SOCK_DGRAM: IPPROTO_UDP, SOCK_STREAM: IPPROTO_TCP}.get(kind, 0)
         found = Socket._kinds.get((kind, proto))
         if found is None:
             raise os_error(EPROTONOSUPPORT, f"socket: type {kind}, protocol {proto}")

@@ -173,6 +173,7 @@ class WorkQueue:
                         r = lib.work_run_c(board, number, thread)
                         if r >= ACT_BASE:
                             follow(r)
+                        kernel.net.txavail()
                 elif r == -ESHUTDOWN:
                     return
 

@@ -1,0 +1,16 @@
+int32_t tcp_socket(struct board *b);
+int64_t tcp_close(struct board *b, int32_t conn, int32_t abort);
+int32_t tcp_bind(struct board *b, int32_t conn, uint32_t laddr, uint32_t port);
+int32_t tcp_listen(struct board *b, int32_t conn, int32_t backlog);
+int64_t tcp_accept(struct board *b, int32_t conn, uint32_t flags);
+int64_t tcp_connect(struct board *b, int32_t conn, uint32_t raddr, uint32_t port);
+int32_t tcp_connected(struct board *b, int32_t conn, uint32_t flags);
+int64_t tcp_send(struct board *b, int32_t conn, const uint8_t *data, uint32_t len, uint32_t flags);
+int64_t tcp_send_iob(struct board *b, int32_t conn, const uint8_t *data, uint32_t len, uint32_t index);
+int32_t tcp_drained(struct board *b, int32_t conn);
+int64_t tcp_recv(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, uint32_t flags);
+int64_t tcp_shutdown(struct board *b, int32_t conn, int32_t how);
+int64_t tcp_get(struct board *b, int32_t conn, uint32_t what);
+int32_t tcp_set(struct board *b, int32_t conn, uint32_t what, int64_t value);
+int32_t tcp_list(struct board *b, int32_t *out, int32_t n);
+int32_t tcp_queue(struct board *b, int32_t qid);

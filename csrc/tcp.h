@@ -1,0 +1,255 @@
+/* tcp.h - one TCP connection, and how its parts see each other (RFC 9293).
+ *
+ * Each file has one job: tcp_conn.c connections and their ends; tcp_input.c what a segment does to the state;
+ * tcp_option.c options; tcp_ack.c acknowledgements, round-trip time and congestion; tcp_read.c received data, in order
+ * and not; tcp_write.c data to be sent; tcp_output.c segments; tcp_timer.c timers; tcp_sock.c the owner's side.
+ *
+ * A segment leaves in two ways. What answers a bad or a duplicate one goes at once, as a reply. Everything else is
+ * decided when the device asks (tcp_output): a connection that may have something puts itself on the list of its device
+ * (tcp_pending), so that a burst of segments is processed before any of it is acknowledged (RFC 9293, MUST-59).
+ *
+ * Sequence numbers. snd_una <= snd_nxt <= snd_max; snd_nxt goes back to snd_una when a timeout starts over, snd_max
+ * never does. From ESTABLISHED on, the first byte of the write buffers has number snd_una, and the FIN, once there is
+ * one, the number behind the last byte.
+ */
+#ifndef NUT_TCP_H
+#define NUT_TCP_H
+
+#include "inet.h"
+
+#define TCP_HDRLEN      20u
+#define TCP_MAXOPTLEN   40u
+#define TCP_HASHSIZE    256u
+#define TCP_OFOSEGS     4u        /* out-of-order runs that are kept: as many as SACK can tell of */
+#define TCP_DEFAULT_MSS 536u      /* of a peer that does not say */
+#define TCP_MIN_MSS     88u       /* of a peer that says nonsense */
+#define TCP_MAX_WSCALE  14u
+
+enum tcp_flag { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_PSH = 0x08, TCP_ACK = 0x10, TCP_URG = 0x20 };
+
+/* NuttX's numbers, which /proc/net/tcp shows; LISTEN it does not have. */
+
+enum tcp_state
+{
+  TCP_CLOSED, TCP_ALLOCATED, TCP_SYN_RCVD, TCP_SYN_SENT, TCP_ESTABLISHED, TCP_FIN_WAIT_1, TCP_FIN_WAIT_2,
+  TCP_CLOSE_WAIT, TCP_CLOSING, TCP_TIME_WAIT, TCP_LAST_ACK, TCP_LISTEN
+};
+
+enum tcp_timer { TCPT_REXMIT, TCPT_PERSIST, TCPT_DELACK, TCPT_KEEP, TCPT_2MSL, TCPT_NTIMERS };
+
+/* What a segment says beside its header. */
+
+struct tcp_options
+{
+  uint32_t mss;                   /* 0: not there */
+  int32_t  wscale;                /* -1: not there */
+  bool     sack_permitted, timestamps;
+  uint32_t tsval, tsecr;
+  uint32_t nsack;
+  struct { uint32_t left, right; } sack[4];
+};
+
+/* A segment that came in. Its chain is in p->iob, from the IP header on until tcp_input() cuts that off. */
+
+struct tcp_seg
+{
+  struct rxpkt *p;
+  const uint8_t *tcp;
+  uint32_t seq, ack, wnd;         /* wnd as it stands in the header */
+  uint32_t hdrlen, len;           /* header with options; payload */
+  uint16_t sport, dport;
+  uint8_t  flags;
+  struct tcp_options opt;
+};
+
+struct tcp_ofoseg                 /* received, but not what comes next: [left, right) */
+{
+  uint32_t left, right;
+  uint32_t age;                   /* the largest came last */
+  struct iob_s *data;
+};
+
+struct tcp_wrb                    /* payload on its way out, see tcp_write.c */
+{
+  struct tcp_wrb *next;
+  struct iob_s   *iob;
+};
+
+struct tcp_conn
+{
+  uint8_t   state;                /* enum tcp_state; CLOSED and no owner: free */
+  uint8_t   flags;                /* enum sock_flag */
+  bool      owned;                /* a socket has it; false: nobody reads it any more, or not yet */
+  bool      passive;              /* came by a listener */
+  bool      reuseaddr, nodelay, keepalive;
+  bool      fin;                  /* the owner sends no more; a FIN follows the last byte ... */
+  bool      finsent;              /* ... and has left at least once */
+  bool      finrcvd;              /* the peer sends no more, and all it sent is here */
+  bool      rdshut;               /* the owner reads no more */
+  bool      acknow;               /* an acknowledgement is due */
+  bool      force;                /* one segment goes out whatever the window says: a probe */
+  bool      rexmit;               /* the segment at snd_una goes out once more, see tcp_ack.c */
+  bool      recovering;           /* fast recovery, until `recover` is acknowledged */
+  bool      rtt_timing;
+  bool      sack_ok, ts_ok, ws_ok;
+  bool      finofo;               /* a FIN came before its turn, at rcv_fin */
+  uint8_t   ttl, boundif;
+  uint8_t   snd_scale, rcv_scale;
+  uint8_t   nrtx;                 /* timeouts in a row */
+  uint8_t   nprobes;
+  uint8_t   dupacks;
+  uint8_t   unacked;              /* segments received and not acknowledged, for delayed ACKs */
+  uint8_t   keepcnt, keepprobes;
+  uint16_t  lport, rport;
+  uint32_t  laddr, raddr;
+  int32_t   error;                /* why it ended: positive errno, told once */
+  int32_t   softerror;            /* what ICMP said meanwhile: the reason, should it time out */
+  struct netdev *dev;
+
+  uint32_t  iss, snd_una, snd_nxt, snd_max;
+  uint32_t  snd_wnd, snd_wnd_max, snd_wl1, snd_wl2;
+  uint32_t  mss;                  /* payload of a full segment, before options */
+  uint32_t  irs, rcv_nxt, rcv_adv;    /* rcv_adv: the right edge we have ever promised */
+  uint32_t  rcv_mss;              /* what the peer sends at most */
+  uint32_t  rcv_fin;
+  uint32_t  ts_recent, last_ack_sent;
+
+  uint32_t  cwnd, ssthresh, recover;
+  int64_t   srtt, rttvar, rto;    /* ns; srtt 0: never measured */
+  uint32_t  rtt_seq;
+  int64_t   rtt_start;
+
+  struct readahead  readahead;
+  struct tcp_ofoseg ofo[TCP_OFOSEGS];
+  uint32_t  nofo, ofo_age;
+  uint32_t  rcvbufs, sndbufs;     /* bytes, 0: no limit */
+  struct tcp_wrb *write_head, *write_tail;
+  uint32_t  txsize;               /* bytes in the write buffers */
+  uint64_t  acked;                /* bytes that the peer ever acknowledged */
+
+  int64_t   timer[TCPT_NTIMERS];  /* ns; 0: off */
+  int64_t   work_due;             /* ns; what the queued work item waits for */
+  struct work work;
+  int64_t   keepidle, keepintvl;  /* ns */
+  int64_t   heard;                /* ns: the peer's last segment */
+
+  struct tcp_conn *listener;      /* SYN_RCVD and not accepted yet: whose it will be */
+  struct tcp_conn *accept_head, *accept_tail, *accept_next;    /* established, waiting for accept() */
+  uint32_t  backlog, npending;    /* room of that queue; in it */
+  struct netwait rx;              /* readers; on a listener those in accept() */
+  struct netwait snd;             /* senders, and those in connect() */
+
+  bool      listed;               /* on its device's list of senders */
+  struct tcp_conn *out_next;
+  struct tcp_conn *hash_next;
+  struct tcp_conn *next, *prev;   /* all that are not CLOSED, oldest first */
+};
+
+struct tcp                        /* of one board */
+{
+  struct net      *net;
+  struct tcp_conn *conn;
+  uint32_t         nconns;
+  struct tcp_conn *head, *tail;
+  struct tcp_conn *hash[TCP_HASHSIZE];
+  struct { struct tcp_conn *head, *tail; } out[NET_NETDEVS + 1];    /* senders by index of the device */
+  struct tcp_wrb  *wrb, *wrb_free;
+  uint32_t         nwrb;
+  struct netwait   wrbwait;
+  struct kwork_queue *wq;         /* where timers are work */
+  uint16_t         last_port;
+  uint64_t         secret[2];     /* RFC 6528 */
+  int64_t          challenge_tat; /* rate limit of challenge ACKs, RFC 5961 section 7 */
+};
+
+/* tcp_conn.c */
+
+int  tcp_initialize(struct net *net);
+void tcp_fini(struct net *net);
+struct tcp_conn *tcp_find(struct board *b, int32_t conn);                 /* one with an owner; NULL */
+struct tcp_conn *tcp_alloc(struct net *net);                              /* ALLOCATED; NULL: all in use */
+struct tcp_conn *tcp_lookup(struct net *net, const struct tcp_seg *s);    /* its connection, else its listener */
+uint32_t tcp_number(const struct net *net, const struct tcp_conn *c);
+bool tcp_port_taken(const struct net *net, const struct tcp_conn *self, uint32_t laddr, uint16_t port);
+int  tcp_autobind(struct net *net, struct tcp_conn *c);                   /* 0 or -EADDRINUSE */
+void tcp_open(struct tcp_conn *c, struct netdev *dev);                    /* names and numbers are complete: hash it */
+void tcp_orphan(struct net *net, struct tcp_conn *c);                     /* its owner is gone */
+void tcp_free(struct net *net, struct tcp_conn *c);                       /* everything back, at once */
+void tcp_ended(struct net *net, struct tcp_conn *c, int32_t error);       /* CLOSED; the owner, if any, will hear why */
+void tcp_wakeup(struct net *net, struct tcp_conn *c);                     /* whoever sleeps on it looks again */
+void tcp_netdown(struct netdev *dev);
+void tcp_error(struct netdev *dev, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport, uint32_t seq,
+               int32_t error, bool hard);
+void tcp_mtu(struct netdev *dev, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport, uint32_t seq,
+             uint32_t mtu);
+
+/* tcp_input.c */
+
+void tcp_input(struct rxpkt *p);
+
+/* tcp_option.c */
+
+void tcp_parse_options(struct tcp_seg *s);
+uint32_t tcp_put_options(struct tcp_conn *c, uint8_t *out, uint32_t flags);   /* their length, a multiple of 4 */
+uint32_t tcp_optlen(const struct tcp_conn *c);                            /* of every data segment */
+void tcp_negotiate(struct tcp_conn *c, const struct tcp_seg *syn);
+uint32_t tcp_timestamp(const struct net *net);
+
+/* tcp_ack.c */
+
+void tcp_ack(struct net *net, struct tcp_conn *c, const struct tcp_seg *s);
+void tcp_cc_start(struct net *net, struct tcp_conn *c);
+void tcp_cc_timeout(struct net *net, struct tcp_conn *c);
+void tcp_measured(struct net *net, struct tcp_conn *c, int64_t rtt);
+
+/* tcp_read.c */
+
+uint32_t tcp_window(struct net *net, struct tcp_conn *c);                 /* what can be taken in */
+void tcp_text(struct net *net, struct tcp_conn *c, struct tcp_seg *s);    /* the payload, which it owns */
+void tcp_read_free(struct board *b, struct tcp_conn *c);
+void tcp_window_update(struct net *net, struct tcp_conn *c);              /* after a read: is it worth telling? */
+
+/* tcp_write.c */
+
+int64_t tcp_buffer(struct net *net, struct tcp_conn *c, const uint8_t *data, uint32_t len,
+                   struct iob_s *first);                                  /* bytes taken, or enum net_wait */
+void tcp_write_trim(struct net *net, struct tcp_conn *c, uint32_t n);     /* acknowledged */
+void tcp_write_free(struct net *net, struct tcp_conn *c);
+int  tcp_write_clone(struct net *net, const struct tcp_conn *c, uint32_t offset, uint32_t len, struct iob_s *to,
+                     uint32_t at);                                        /* 0 or -ENOMEM */
+
+/* tcp_output.c */
+
+void tcp_pending(struct net *net, struct tcp_conn *c);                    /* may have something to send */
+void tcp_unlist(struct net *net, struct tcp_conn *c);
+bool tcp_poll(struct netdev *dev);
+void tcp_reply(struct net *net, struct tcp_conn *c, uint32_t flags);      /* an empty segment, at once */
+void tcp_reset(struct net *net, struct tcp_conn *c);                      /* RST of a synchronized connection */
+void tcp_refuse(struct tcp_seg *s);                                       /* RST to a segment that has no connection */
+
+/* tcp_timer.c */
+
+#define WORK_TCP 2u               /* number of the timer's work function */
+
+void tcp_timer_set(struct net *net, struct tcp_conn *c, enum tcp_timer which, int64_t delay);
+void tcp_work(struct board *b, uint32_t conn);
+int64_t tcp_rto(const struct net *net, const struct tcp_conn *c);         /* with its backoff, ns */
+
+static inline void tcp_timer_stop(struct tcp_conn *c, enum tcp_timer which)
+{
+  c->timer[which] = 0;
+}
+
+/* Sequence numbers are compared modulo 2^32 (RFC 9293 3.4). */
+
+static inline bool seq_lt(uint32_t a, uint32_t b) { return (int32_t)(a - b) < 0; }
+static inline bool seq_leq(uint32_t a, uint32_t b) { return (int32_t)(a - b) <= 0; }
+static inline bool seq_gt(uint32_t a, uint32_t b) { return (int32_t)(a - b) > 0; }
+static inline bool seq_geq(uint32_t a, uint32_t b) { return (int32_t)(a - b) >= 0; }
+
+static inline bool tcp_synchronized(const struct tcp_conn *c)
+{
+  return c->state >= TCP_ESTABLISHED && c->state <= TCP_LAST_ACK;
+}
+
+#endif

@@ -1,0 +1,182 @@
+/* tcp_ack.c - what an acknowledgement means for the sender: round-trip time (RFC 6298), loss, congestion (RFC 5681).
+ *
+ * Fast retransmit (CONFIG_NET_TCP_FAST_RETRANSMIT): three duplicates, and the segment they ask for goes out at once;
+ * until everything sent by then is acknowledged, each partial acknowledgement sends the next one that is missing (RFC
+ * 6582). CONFIG_NET_TCP_CC_NEWRENO adds the congestion window; without it, NuttX's default, the peer's window is all
+ * there is.
+ */
+#include "tcp.h"
+
+#define DUPTHRESH 3u
+
+static uint32_t max_u32(uint32_t a, uint32_t b)
+{
+  return a > b ? a : b;
+}
+
+static uint32_t min_u32(uint32_t a, uint32_t b)
+{
+  return a < b ? a : b;
+}
+
+/* RFC 6298 section 2. The clock's granularity is the tick: timers cannot tell less. */
+
+void tcp_measured(struct net *net, struct tcp_conn *c, int64_t rtt)
+{
+  if (c->srtt == 0)
+    {
+      c->srtt = rtt ? rtt : 1;
+      c->rttvar = rtt / 2;
+    }
+  else
+    {
+      int64_t error = rtt > c->srtt ? rtt - c->srtt : c->srtt - rtt;
+      c->rttvar += (error - c->rttvar) / 4;
+      c->srtt += (rtt - c->srtt) / 8;
+    }
+  int64_t spread = 4 * c->rttvar, tick = net->board->tick_ns;
+  c->rto = c->srtt + (spread > tick ? spread : tick);
+}
+
+/* Congestion. */
+
+static bool newreno(const struct net *net)
+{
+  return net->cfg[NETCFG_TCP_CC_NEWRENO];
+}
+
+void tcp_cc_start(struct net *net, struct tcp_conn *c)
+{
+  if (!newreno(net)) return;
+  c->cwnd = min_u32(4 * c->mss, max_u32(2 * c->mss, 4380));      /* RFC 5681 (1) */
+  c->ssthresh = UINT32_MAX;
+}
+
+static void halve(struct tcp_conn *c)
+{
+  c->ssthresh = max_u32((c->snd_max - c->snd_una) / 2, 2 * c->mss);
+}
+
+void tcp_cc_timeout(struct net *net, struct tcp_conn *c)
+{
+  c->recover = c->snd_max;
+  if (!newreno(net)) return;
+  if (c->nrtx == 1) halve(c);
+  c->cwnd = c->mss;
+}
+
+static void grow(struct net *net, struct tcp_conn *c, uint32_t acked)
+{
+  if (!newreno(net) || c->cwnd > 1u << 30) return;
+  if (c->cwnd < c->ssthresh)
+    c->cwnd += min_u32(acked, c->mss);
+  else
+    c->cwnd += max_u32(c->mss * c->mss / c->cwnd, 1);
+}
+
+/* Loss. */
+
+static void retransmit_first(struct net *net, struct tcp_conn *c)
+{
+  c->rexmit = true;
+  c->rtt_timing = false;
+  tcp_pending(net, c);
+}
+
+static void duplicate(struct net *net, struct tcp_conn *c)
+{
+  if (c->dupacks < UINT8_MAX) c->dupacks++;
+  if (c->recovering)
+    {
+      if (newreno(net) && c->cwnd < 1u << 30) c->cwnd += c->mss;
+      tcp_pending(net, c);
+      return;
+    }
+  if (c->dupacks != DUPTHRESH || !net->cfg[NETCFG_TCP_FAST_RETRANSMIT]) return;
+  if (seq_lt(c->snd_una, c->recover)) return;         /* of a loss that was dealt with: RFC 6582 section 3.2 (1) */
+  c->recovering = true;
+  c->recover = c->snd_max;
+  if (newreno(net))
+    {
+      halve(c);
+      c->cwnd = c->ssthresh + DUPTHRESH * c->mss;
+    }
+  retransmit_first(net, c);
+}
+
+static void recovered(struct net *net, struct tcp_conn *c)
+{
+  c->recovering = false;
+  if (newreno(net)) c->cwnd = min_u32(c->ssthresh, max_u32(c->snd_max - c->snd_una, c->mss) + c->mss);
+}
+
+static void partial(struct net *net, struct tcp_conn *c, uint32_t acked)
+{
+  if (newreno(net)) c->cwnd = max_u32(c->cwnd > acked ? c->cwnd - acked : 0, c->mss) + (acked >= c->mss ? c->mss : 0);
+  retransmit_first(net, c);
+}
+
+/* Something new is acknowledged. */
+
+static void advance(struct net *net, struct tcp_conn *c, const struct tcp_seg *s)
+{
+  uint32_t acked = s->ack - c->snd_una, bytes = min_u32(acked, c->txsize);
+  if (c->ts_ok && s->opt.timestamps && s->opt.tsecr)
+    tcp_measured(net, c, (int64_t)(tcp_timestamp(net) - s->opt.tsecr) * 1000000);
+  else if (c->rtt_timing && seq_geq(s->ack, c->rtt_seq))
+    {
+      tcp_measured(net, c, net->board->bench->now - c->rtt_start);
+      c->rtt_timing = false;
+    }
+  if (bytes) tcp_write_trim(net, c, bytes);
+  c->snd_una = s->ack;
+  if (seq_lt(c->snd_nxt, c->snd_una)) c->snd_nxt = c->snd_una;
+  c->nrtx = 0;
+  c->nprobes = 0;
+  c->dupacks = 0;
+  c->softerror = 0;
+  if (c->recovering && seq_geq(s->ack, c->recover))
+    recovered(net, c);
+  else if (c->recovering)
+    partial(net, c, acked);
+  else
+    grow(net, c, acked);
+  if (c->snd_una == c->snd_max)
+    tcp_timer_stop(c, TCPT_REXMIT);
+  else
+    tcp_timer_set(net, c, TCPT_REXMIT, tcp_rto(net, c));
+  netwait_wake_all(net->board, &c->snd);
+}
+
+/* The window, unless an older segment brings it (RFC 9293 3.10.7.4). */
+
+static bool update_window(struct net *net, struct tcp_conn *c, const struct tcp_seg *s)
+{
+  if (seq_gt(c->snd_wl1, s->seq) || (c->snd_wl1 == s->seq && seq_gt(c->snd_wl2, s->ack))) return false;
+  uint32_t was = c->snd_wnd;
+  c->snd_wnd = s->flags & TCP_SYN ? s->wnd : s->wnd << c->snd_scale;
+  c->snd_wl1 = s->seq;
+  c->snd_wl2 = s->ack;
+  if (c->snd_wnd > c->snd_wnd_max) c->snd_wnd_max = c->snd_wnd;
+  if (c->snd_wnd && c->timer[TCPT_PERSIST])
+    {
+      tcp_timer_stop(c, TCPT_PERSIST);
+      c->force = false;
+      c->nprobes = 0;
+    }
+  if (c->snd_wnd > was) tcp_pending(net, c);
+  return c->snd_wnd != was;
+}
+
+/* An acceptable acknowledgement of a synchronized connection. */
+
+void tcp_ack(struct net *net, struct tcp_conn *c, const struct tcp_seg *s)
+{
+  if (c->snd_wnd == 0) c->nprobes = 0;                /* it keeps its window closed, but it is there (MUST-37) */
+  bool moved = update_window(net, c, s);
+  if (seq_gt(s->ack, c->snd_una))
+    advance(net, c, s);
+  else if (s->len == 0 && !moved && !(s->flags & TCP_FIN) && c->snd_wnd && c->snd_una != c->snd_max)
+    duplicate(net, c);
+  if (c->txsize > c->snd_nxt - c->snd_una || c->fin) tcp_pending(net, c);
+}

@@ -1,0 +1,498 @@
+/* tcp_input.c - segments that arrive (RFC 9293 3.10.7, with RFC 5961 against those who guess). */
+
+#include "tcp.h"
+
+#define CHALLENGE_RATE 100        /* challenge ACKs a second, RFC 5961 section 7 */
+
+static void drop(struct tcp_seg *s, enum rx_drop why)
+{
+  s->p->dev->board->net->stats.tcp.drop++;
+  rx_drop(s->p, why);
+}
+
+static void consumed(struct tcp_seg *s)            /* it has done its work and has no payload that anybody wants */
+{
+  iob_free_chain(s->p->dev->board, s->p->iob);
+}
+
+/* Answers to what should not have come are rationed, a few at once: a token bucket, as for ICMP. */
+
+static void challenge(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
+{
+  int64_t now = net->board->bench->now, each = NSEC_PER_SEC / CHALLENGE_RATE, *full = &net->tcp->challenge_tat;
+  if (*full < now) *full = now;
+  drop(s, DROP_HEADER);
+  if (*full - now > 10 * each) return;
+  *full += each;
+  tcp_reply(net, c, TCP_ACK);
+}
+
+/* An ACK that is not rationed: to a duplicate, which the peer sent because it missed ours. */
+
+static void answer_old(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
+{
+  drop(s, DROP_DUPLICATE);
+  tcp_reply(net, c, TCP_ACK);
+}
+
+/* The header. 0, or why it is not one. */
+
+static enum rx_drop parse(struct tcp_seg *s)
+{
+  struct rxpkt *p = s->p;
+  struct net *net = p->dev->board->net;
+  const uint8_t *tcp = s->tcp = p->ip + p->hlen;
+  uint32_t whole = p->len - p->hlen;
+  if (whole < TCP_HDRLEN) return DROP_LENGTH;
+  s->hdrlen = (tcp[12] >> 4) * 4u;
+  if (s->hdrlen < TCP_HDRLEN || s->hdrlen > whole) return DROP_LENGTH;
+  if (net->cfg[NETCFG_TCP_CHECKSUMS])
+    {
+      charge(net->board, COST_CSUM, whole);
+      if (csum_fold(csum_add(csum_pseudo(p->src, p->dst, IP_PROTO_TCP, whole), tcp, whole)) != 0)
+        {
+          net->stats.tcp.chkerr++;
+          return DROP_CHECKSUM;
+        }
+    }
+  s->len = whole - s->hdrlen;
+  s->sport = (uint16_t)get16(tcp);
+  s->dport = (uint16_t)get16(tcp + 2);
+  s->seq = get32(tcp + 4);
+  s->ack = get32(tcp + 8);
+  s->flags = tcp[13] & 0x3f;
+  s->wnd = get16(tcp + 14);
+  tcp_parse_options(s);
+  return 0;
+}
+
+/* LISTEN: a SYN makes a connection that knows its listener; there is no other way in. */
+
+static struct tcp_conn *inherit(struct net *net, struct tcp_conn *l, const struct tcp_seg *s)
+{
+  struct tcp_conn *c = tcp_alloc(net);
+  if (c == NULL) return NULL;
+  c->passive = true;
+  c->listener = l;
+  l->npending++;
+  c->lport = s->dport;
+  c->rport = s->sport;
+  c->laddr = s->p->dst;
+  c->raddr = s->p->src;
+  c->ttl = l->ttl;
+  c->boundif = l->boundif;
+  c->rcvbufs = l->rcvbufs;
+  c->sndbufs = l->sndbufs;
+  c->nodelay = l->nodelay;
+  c->keepalive = l->keepalive;
+  c->keepidle = l->keepidle;
+  c->keepintvl = l->keepintvl;
+  c->keepcnt = l->keepcnt;
+  return c;
+}
+
+static void first_syn(struct net *net, struct tcp_conn *c, const struct tcp_seg *s)
+{
+  c->irs = s->seq;
+  c->rcv_nxt = c->rcv_adv = s->seq + 1;
+  c->snd_wnd = c->snd_wnd_max = s->wnd;            /* never scaled in a SYN */
+  c->snd_wl1 = s->seq;
+  c->heard = net->board->bench->now;
+  tcp_negotiate(c, s);
+}
+
+static void listening(struct net *net, struct tcp_conn *l, struct tcp_seg *s)
+{
+  if (s->flags & TCP_RST)
+    {
+      drop(s, DROP_NOBODY);
+      return;
+    }
+  if (s->flags & TCP_ACK)
+    {
+      tcp_refuse(s);
+      return;
+    }
+  bool syn = s->flags & TCP_SYN;
+  struct tcp_conn *c = syn && l->npending < l->backlog ? inherit(net, l, s) : NULL;
+  if (c == NULL)
+    {
+      if (syn) net->stats.tcp_syndrop++;
+      drop(s, syn ? DROP_FULL : DROP_NOBODY);
+      return;
+    }
+  tcp_open(c, s->p->dev);
+  first_syn(net, c, s);
+  c->state = TCP_SYN_RCVD;
+  consumed(s);
+  tcp_reply(net, c, TCP_SYN | TCP_ACK);
+  if (c->timer[TCPT_REXMIT] == 0) tcp_timer_set(net, c, TCPT_REXMIT, tcp_rto(net, c));
+}
+
+/* Established: whoever waits for it is told. */
+
+static void established(struct net *net, struct tcp_conn *c)
+{
+  c->state = TCP_ESTABLISHED;
+  c->flags |= SF_CONNECTED;
+  tcp_cc_start(net, c);
+  if (c->keepalive) tcp_timer_set(net, c, TCPT_KEEP, c->keepidle);
+  struct tcp_conn *l = c->listener;
+  if (l)
+    {
+      *(l->accept_tail ? &l->accept_tail->accept_next : &l->accept_head) = c;
+      l->accept_tail = c;
+      c->accept_next = NULL;
+      netwait_wake(net->board, &l->rx);
+    }
+  netwait_wake_all(net->board, &c->snd);
+}
+
+/* After it nothing more is expected from the peer, but it may not have heard our last ACK. */
+
+static void time_wait(struct net *net, struct tcp_conn *c)
+{
+  c->state = TCP_TIME_WAIT;
+  for (int i = 0; i < TCPT_NTIMERS; i++) c->timer[i] = 0;
+  tcp_timer_set(net, c, TCPT_2MSL, net->cfg[NETCFG_TCP_WAIT_TIMEOUT] * NSEC_PER_SEC);
+}
+
+static void fin_wait_2(struct net *net, struct tcp_conn *c)
+{
+  c->state = TCP_FIN_WAIT_2;
+  if (!c->owned) tcp_timer_set(net, c, TCPT_2MSL, net->cfg[NETCFG_TCP_WAIT_TIMEOUT] * NSEC_PER_SEC);
+}
+
+/* The peer's FIN has its turn. */
+
+static void fin_input(struct net *net, struct tcp_conn *c)
+{
+  c->rcv_nxt++;
+  c->finrcvd = true;
+  c->finofo = false;
+  c->acknow = true;
+  if (c->state == TCP_ESTABLISHED)
+    c->state = TCP_CLOSE_WAIT;
+  else if (c->state == TCP_FIN_WAIT_1)
+    c->state = TCP_CLOSING;
+  else if (c->state == TCP_FIN_WAIT_2)
+    time_wait(net, c);
+  tcp_wakeup(net, c);
+  tcp_pending(net, c);
+}
+
+/* SYN-SENT */
+
+static void text(struct net *net, struct tcp_conn *c, struct tcp_seg *s);
+
+static void syn_sent(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
+{
+  bool ack = s->flags & TCP_ACK;
+  if (ack && (seq_leq(s->ack, c->iss) || seq_gt(s->ack, c->snd_max)))
+    {
+      net->stats.tcp_ackerr++;
+      tcp_refuse(s);
+      return;
+    }
+  if (s->flags & TCP_RST)
+    {
+      net->stats.tcp_rst++;
+      drop(s, DROP_NOBODY);
+      if (ack) tcp_ended(net, c, ECONNREFUSED);
+      return;
+    }
+  if (!(s->flags & TCP_SYN))
+    {
+      drop(s, DROP_HEADER);
+      return;
+    }
+  first_syn(net, c, s);
+  s->seq++;
+  if (!ack)                                         /* both have called at once */
+    {
+      c->state = TCP_SYN_RCVD;
+      consumed(s);
+      tcp_reply(net, c, TCP_SYN | TCP_ACK);
+      return;
+    }
+  tcp_ack(net, c, s);
+  established(net, c);
+  c->acknow = true;
+  tcp_pending(net, c);
+  text(net, c, s);
+}
+
+/* The synchronized states. */
+
+static uint32_t promised(const struct tcp_conn *c)
+{
+  return seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0;
+}
+
+/* Is any of it inside the window (RFC 9293 table 6)? */
+
+static bool acceptable(const struct tcp_conn *c, const struct tcp_seg *s)
+{
+  uint32_t span = s->len + !!(s->flags & TCP_SYN) + !!(s->flags & TCP_FIN), wnd = promised(c);
+  if (span == 0) return s->seq == c->rcv_nxt || (seq_geq(s->seq, c->rcv_nxt) && seq_lt(s->seq, c->rcv_nxt + wnd));
+  if (wnd == 0) return false;
+  return seq_lt(s->seq, c->rcv_nxt + wnd) && seq_gt(s->seq + span, c->rcv_nxt);
+}
+
+/* A closed window takes no payload, but what the segment says besides is heard (MUST-66). */
+
+static bool strip_for_closed_window(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
+{
+  if (promised(c) || s->seq != c->rcv_nxt || s->len == 0 || s->flags & TCP_SYN) return false;
+  s->len = 0;
+  s->flags &= (uint8_t)~(TCP_FIN | TCP_PSH);
+  c->acknow = true;
+  tcp_pending(net, c);
+  return true;
+}
+
+/* RFC 5961: only the very number that is expected resets. */
+
+static void reset_input(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
+{
+  net->stats.tcp_rst++;
+  if (s->seq != c->rcv_nxt)
+    {
+      if (seq_gt(s->seq, c->rcv_nxt) && seq_lt(s->seq, c->rcv_nxt + promised(c)))
+        challenge(net, c, s);
+      else
+        drop(s, DROP_DUPLICATE);
+      return;
+    }
+  drop(s, DROP_NOBODY);
+  if (c->state == TCP_SYN_RCVD)
+    tcp_ended(net, c, c->passive ? 0 : ECONNREFUSED);
+  else if (c->state == TCP_TIME_WAIT || c->state == TCP_CLOSING || c->state == TCP_LAST_ACK)
+    tcp_ended(net, c, 0);
+  else
+    tcp_ended(net, c, ECONNRESET);
+}
+
+/* Cuts off what came before and what lies behind the window. */
+
+static void trim(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
+{
+  struct board *b = net->board;
+  if (seq_lt(s->seq, c->rcv_nxt))
+    {
+      uint32_t n = c->rcv_nxt - s->seq;
+      if (s->flags & TCP_SYN)
+        {
+          s->flags &= (uint8_t)~TCP_SYN;
+          n--;
+          s->seq++;
+        }
+      if (n > s->len) n = s->len;
+      if (n) s->p->iob = iob_trimhead(b, s->p->iob, n);
+      s->seq += n;
+      s->len -= n;
+    }
+  uint32_t edge = c->rcv_nxt + promised(c);
+  if (s->len && seq_gt(s->seq + s->len, edge))
+    {
+      uint32_t n = s->seq + s->len - edge;
+      s->p->iob = iob_trimtail(b, s->p->iob, n);
+      s->len -= n;
+      s->flags &= (uint8_t)~TCP_FIN;
+    }
+}
+
+/* Payload and FIN. The segment is trimmed, its chain begins with the payload. */
+
+static bool wants_text(const struct tcp_conn *c)
+{
+  return c->state == TCP_ESTABLISHED || c->state == TCP_FIN_WAIT_1 || c->state == TCP_FIN_WAIT_2;
+}
+
+static void schedule_ack(struct net *net, struct tcp_conn *c, bool now)
+{
+  if (!now && net->cfg[NETCFG_TCP_DELAYED_ACK] && ++c->unacked < 2)
+    {
+      if (c->timer[TCPT_DELACK] == 0) tcp_timer_set(net, c, TCPT_DELACK, NSEC_PER_SEC / 5);
+      return;
+    }
+  c->acknow = true;
+  tcp_pending(net, c);
+}
+
+static void text(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
+{
+  bool fin = s->flags & TCP_FIN;
+  if (!wants_text(c) || (s->len == 0 && !fin))
+    {
+      if (fin) answer_old(net, c, s);
+      else consumed(s);
+      return;
+    }
+  if (s->len && !c->owned && c->listener == NULL)   /* its reader is gone: RFC 9293 3.6.1, and the peer is told */
+    {
+      drop(s, DROP_NOBODY);
+      tcp_reset(net, c);
+      tcp_ended(net, c, ECONNRESET);
+      return;
+    }
+  bool in_order = s->seq == c->rcv_nxt, gap = c->nofo;
+  uint32_t end = s->seq + s->len;
+  if (fin && !c->finofo)
+    {
+      c->finofo = true;
+      c->rcv_fin = end;
+    }
+  if (s->len)
+    tcp_text(net, c, s);
+  else
+    consumed(s);
+  if (c->finofo && c->rcv_nxt == c->rcv_fin) fin_input(net, c);
+  if (in_order)
+    schedule_ack(net, c, fin || gap || s->flags & TCP_URG);
+  else
+    tcp_reply(net, c, TCP_ACK);                     /* a duplicate, one for each: fast retransmit counts them */
+}
+
+/* What our FIN's acknowledgement changes. False: the connection is gone. */
+
+static bool fin_acked(struct net *net, struct tcp_conn *c)
+{
+  if (!c->finsent || c->snd_una != c->snd_max) return true;
+  switch (c->state)
+    {
+      case TCP_FIN_WAIT_1:
+        fin_wait_2(net, c);
+        return true;
+      case TCP_CLOSING:
+        time_wait(net, c);
+        tcp_wakeup(net, c);
+        return true;
+      case TCP_LAST_ACK:
+        tcp_ended(net, c, 0);
+        return false;
+      default:
+        return true;
+    }
+}
+
+/* False: it was not acceptable, and the segment is gone. */
+
+static bool ack_input(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
+{
+  if (c->state == TCP_SYN_RCVD)
+    {
+      if (seq_leq(s->ack, c->snd_una) || seq_gt(s->ack, c->snd_max))
+        {
+          net->stats.tcp_ackerr++;
+          tcp_refuse(s);
+          return false;
+        }
+      c->snd_wl1 = s->seq - 1;                      /* the window of this one counts */
+      tcp_ack(net, c, s);
+      established(net, c);
+      return true;
+    }
+  if (seq_gt(s->ack, c->snd_max) || seq_lt(s->ack, c->snd_una - c->snd_wnd_max))
+    {
+      net->stats.tcp_ackerr++;
+      challenge(net, c, s);
+      return false;
+    }
+  if (seq_geq(s->ack, c->snd_una)) tcp_ack(net, c, s);
+  if (fin_acked(net, c)) return true;
+  consumed(s);
+  return false;
+}
+
+/* PAWS (RFC 7323 section 5): a segment with an old timestamp is an old segment, whatever its number. */
+
+static bool too_old(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
+{
+  if (!c->ts_ok || !s->opt.timestamps || s->flags & TCP_RST) return false;
+  if (seq_lt(s->opt.tsval, c->ts_recent))
+    {
+      answer_old(net, c, s);
+      return true;
+    }
+  if (seq_leq(s->seq, c->last_ack_sent)) c->ts_recent = s->opt.tsval;
+  return false;
+}
+
+static void synchronized_input(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
+{
+  c->heard = net->board->bench->now;
+  if (too_old(net, c, s)) return;
+  if (c->state == TCP_SYN_RCVD && s->flags & TCP_SYN && !(s->flags & (TCP_ACK | TCP_RST)) && s->seq == c->irs)
+    {
+      drop(s, DROP_DUPLICATE);                      /* our answer to it was lost */
+      tcp_reply(net, c, TCP_SYN | TCP_ACK);
+      return;
+    }
+  if (s->flags & TCP_RST)
+    {
+      reset_input(net, c, s);
+      return;
+    }
+  if (!acceptable(c, s) && !strip_for_closed_window(net, c, s))
+    {
+      if (c->state == TCP_TIME_WAIT && s->flags & TCP_FIN) time_wait(net, c);
+      if (s->flags & TCP_SYN) challenge(net, c, s);
+      else answer_old(net, c, s);
+      return;
+    }
+  trim(net, c, s);
+  if (s->flags & TCP_SYN)
+    {
+      challenge(net, c, s);
+      return;
+    }
+  if (!(s->flags & TCP_ACK))
+    {
+      drop(s, DROP_HEADER);
+      return;
+    }
+  if (ack_input(net, c, s)) text(net, c, s);
+}
+
+/* A new call may come from the pair of sockets that still waits for the last one to die, if its numbers are beyond
+ * those (RFC 9293 MAY-2).
+ */
+
+static bool reopens(const struct tcp_conn *c, const struct tcp_seg *s)
+{
+  return c->state == TCP_TIME_WAIT && !c->owned && (s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN
+         && seq_gt(s->seq, c->rcv_nxt);
+}
+
+void tcp_input(struct rxpkt *p)
+{
+  struct net *net = p->dev->board->net;
+  struct tcp_seg s = { .p = p };
+  net->stats.tcp.recv++;
+  enum rx_drop why = p->broadcast ? DROP_DEST : parse(&s);      /* nobody is called by calling everybody (MUST-57) */
+  if (why)
+    {
+      drop(&s, why);
+      return;
+    }
+  struct tcp_conn *c = tcp_lookup(net, &s);
+  if (c && reopens(c, &s))
+    {
+      tcp_free(net, c);
+      c = tcp_lookup(net, &s);
+    }
+  if (c == NULL)
+    {
+      net->stats.tcp.drop++;
+      tcp_refuse(&s);
+      return;
+    }
+  p->iob = iob_trimhead(net->board, p->iob, p->hlen + s.hdrlen);
+  if (c->state == TCP_LISTEN)
+    listening(net, c, &s);
+  else if (c->state == TCP_SYN_SENT)
+    syn_sent(net, c, &s);
+  else
+    synchronized_input(net, c, &s);
+}

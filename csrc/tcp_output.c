@@ -1,0 +1,315 @@
+/* tcp_output.c - segments: what goes out when the device asks, and what goes out at once.
+ *
+ * Payload is cloned into buffers of the device (unthrottled, without waiting), so sending needs free IOBs, too. If they
+ * are few the segment is cut to what one buffer holds, as NuttX does it; if there is none, nothing leaves, and a timer
+ * sees to it that somebody asks again.
+ */
+#include "tcp.h"
+
+enum sent { NOTHING, SENT, NO_IOB };
+
+static uint32_t min_u32(uint32_t a, uint32_t b)
+{
+  return a < b ? a : b;
+}
+
+/* The list of those who may have something to send: a device takes one segment from each in turn. */
+
+void tcp_pending(struct net *net, struct tcp_conn *c)
+{
+  if (c->dev == NULL || c->state == TCP_CLOSED) return;
+  netdev_txnotify(c->dev, TCP_POLL);
+  if (c->listed) return;
+  struct tcp *tcp = net->tcp;
+  uint32_t i = c->dev->index;
+  c->out_next = NULL;
+  c->listed = true;
+  *(tcp->out[i].tail ? &tcp->out[i].tail->out_next : &tcp->out[i].head) = c;
+  tcp->out[i].tail = c;
+}
+
+void tcp_unlist(struct net *net, struct tcp_conn *c)
+{
+  if (!c->listed) return;
+  struct tcp *tcp = net->tcp;
+  uint32_t i = c->dev->index;
+  struct tcp_conn *prev = NULL;
+  for (struct tcp_conn *q = tcp->out[i].head; q != c; q = q->out_next) prev = q;
+  *(prev ? &prev->out_next : &tcp->out[i].head) = c->out_next;
+  if (tcp->out[i].tail == c) tcp->out[i].tail = prev;
+  c->listed = false;
+}
+
+/* The window that a segment offers. Its right edge is moved by little only if the reader has read everything, so that
+ * the peer is not made to send crumbs (RFC 9293 MUST-39). It can move to the left: the buffers may be somebody else's.
+ */
+
+static uint32_t offer(struct net *net, struct tcp_conn *c)
+{
+  uint32_t w = tcp_window(net, c), promised = seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0;
+  if (w > promised && w - promised < c->rcv_mss && readahead_len(&c->readahead)) w = promised;
+  if (w > promised) c->rcv_adv = c->rcv_nxt + w;
+  return w;
+}
+
+/* IP and TCP header with options, flat, without the TCP checksum; their length. */
+
+static uint32_t header(struct net *net, struct tcp_conn *c, uint8_t *ip, uint32_t seq, uint32_t len, uint32_t flags)
+{
+  uint8_t *tcp = ip + IPv4_HDRLEN;
+  uint32_t n = TCP_HDRLEN + tcp_put_options(c, tcp + TCP_HDRLEN, flags);
+  uint32_t w = offer(net, c), scaled = flags & TCP_SYN ? w : w >> c->rcv_scale;
+  put16(tcp, c->lport);
+  put16(tcp + 2, c->rport);
+  put32(tcp + 4, seq);
+  put32(tcp + 8, flags & TCP_ACK ? c->rcv_nxt : 0);
+  tcp[12] = (uint8_t)(n / 4 << 4);
+  tcp[13] = (uint8_t)flags;
+  put16(tcp + 14, min_u32(scaled, 65535));
+  put32(tcp + 16, 0);
+  ipv4_header(net, ip, IPv4_HDRLEN + n + len, IP_PROTO_TCP, c->laddr, c->raddr, c->ttl);
+  return IPv4_HDRLEN + n;
+}
+
+/* A segment as a chain, complete; NULL without buffers. `len` bytes from `offset` behind snd_una. */
+
+static struct iob_s *segment(struct net *net, struct tcp_conn *c, uint32_t seq, uint32_t offset, uint32_t len,
+                             uint32_t flags)
+{
+  struct board *b = net->board;
+  struct netdev *dev = c->dev;
+  struct iob_s *iob = iob_tryalloc(b, false, IOB_OWNER(IOB_OWNER_TXWORK, dev->index));
+  if (iob == NULL)
+    {
+      dev->stats.tx_noiob++;
+      return NULL;
+    }
+  uint8_t flat[IPv4_HDRLEN + TCP_HDRLEN + TCP_MAXOPTLEN];
+  uint32_t n = header(net, c, flat, seq, len, flags);
+  iob->io_offset = NET_LL_GUARDSIZE;
+  if (iob_copyin(b, iob, flat, n, 0, false) < 0 || (len && tcp_write_clone(net, c, offset, len, iob, n) < 0))
+    {
+      dev->stats.tx_noiob++;
+      iob_free_chain(b, iob);
+      return NULL;
+    }
+  if (net->cfg[NETCFG_TCP_CHECKSUMS])
+    {
+      uint64_t sum = csum_pseudo(c->laddr, c->raddr, IP_PROTO_TCP, n - IPv4_HDRLEN + len);
+      csum_put(iob_at(iob, IPv4_HDRLEN + 16), csum_fold(csum_iob(sum, iob, IPv4_HDRLEN)));
+      charge(b, COST_CSUM, n - IPv4_HDRLEN + len);
+    }
+  return iob;
+}
+
+/* What every segment that left means for us. */
+
+static void has_left(struct net *net, struct tcp_conn *c, uint32_t seq, uint32_t span, uint32_t flags)
+{
+  net->stats.tcp.sent++;
+  if (flags & TCP_FIN) c->finsent = true;
+  if (flags & TCP_ACK)
+    {
+      c->acknow = false;
+      c->unacked = 0;
+      c->last_ack_sent = c->rcv_nxt;
+      tcp_timer_stop(c, TCPT_DELACK);
+    }
+  if (span == 0) return;
+  if (seq_lt(seq, c->snd_max))
+    {
+      net->stats.tcp_rexmit++;
+      trace_put(net->board, TR_TCP_REXMIT, tcp_number(net, c), span);
+    }
+  else if (!c->rtt_timing && !c->ts_ok)
+    {
+      c->rtt_timing = true;
+      c->rtt_start = net->board->bench->now;
+      c->rtt_seq = seq + span;
+    }
+  if (seq_gt(seq + span, c->snd_max)) c->snd_max = seq + span;
+  if (c->timer[TCPT_REXMIT] == 0 && c->timer[TCPT_PERSIST] == 0) tcp_timer_set(net, c, TCPT_REXMIT, tcp_rto(net, c));
+}
+
+/* `next` becomes snd_nxt. All of that before the packet goes: over the loopback its answer is here when it returns. */
+
+static enum sent send(struct net *net, struct tcp_conn *c, uint32_t seq, uint32_t len, uint32_t flags, uint32_t next)
+{
+  struct iob_s *iob = segment(net, c, seq, seq - c->snd_una, len, flags);
+  if (iob == NULL) return NO_IOB;
+  c->snd_nxt = next;
+  has_left(net, c, seq, len + !!(flags & TCP_SYN) + !!(flags & TCP_FIN), flags);
+  ipv4_out(c->dev, iob, c->raddr);
+  return SENT;
+}
+
+/* A segment without payload, at once: an answer to a peer that needs one now. */
+
+static void reply(struct net *net, struct tcp_conn *c, uint32_t seq, uint32_t flags)
+{
+  struct iob_s *iob = segment(net, c, seq, 0, 0, flags);
+  if (iob == NULL) return;
+  if (flags & TCP_SYN) c->snd_nxt = seq + 1;
+  has_left(net, c, seq, flags & TCP_SYN ? 1 : 0, flags);
+  ipv4_reply(c->dev, iob, c->raddr);
+}
+
+void tcp_reply(struct net *net, struct tcp_conn *c, uint32_t flags)
+{
+  reply(net, c, flags & TCP_SYN ? c->iss : c->snd_nxt, flags);
+}
+
+void tcp_reset(struct net *net, struct tcp_conn *c)
+{
+  if (c->dev && c->dev->flags & IFF_UP) reply(net, c, c->snd_nxt, TCP_RST | TCP_ACK);
+}
+
+/* To a segment that belongs to no connection (RFC 9293 3.10.7.1). It is turned round where it lies. */
+
+void tcp_refuse(struct tcp_seg *s)
+{
+  struct rxpkt *p = s->p;
+  struct netdev *dev = p->dev;
+  struct net *net = dev->board->net;
+  if (s->flags & TCP_RST)
+    {
+      rx_drop(p, DROP_NOBODY);
+      return;
+    }
+  iob_free_chain(dev->board, p->iob);
+  struct iob_s *iob = iob_tryalloc(dev->board, false, IOB_OWNER(IOB_OWNER_TXWORK, dev->index));
+  if (iob == NULL)
+    {
+      dev->stats.tx_noiob++;
+      return;
+    }
+  iob->io_offset = NET_LL_GUARDSIZE;
+  iob->io_len = (uint16_t)(iob->io_pktlen = IPv4_HDRLEN + TCP_HDRLEN);
+  uint8_t *ip = iob_at(iob, 0), *tcp = ip + IPv4_HDRLEN;
+  bool ack = s->flags & TCP_ACK;
+  memset(tcp, 0, TCP_HDRLEN);
+  put16(tcp, s->dport);
+  put16(tcp + 2, s->sport);
+  if (ack)
+    put32(tcp + 4, s->ack);
+  else
+    put32(tcp + 8, s->seq + s->len + !!(s->flags & TCP_SYN) + !!(s->flags & TCP_FIN));
+  tcp[12] = TCP_HDRLEN / 4 << 4;
+  tcp[13] = ack ? TCP_RST : TCP_RST | TCP_ACK;
+  csum_put(tcp + 16, csum_fold(csum_add(csum_pseudo(p->dst, p->src, IP_PROTO_TCP, TCP_HDRLEN), tcp, TCP_HDRLEN)));
+  ipv4_header(net, ip, IPv4_HDRLEN + TCP_HDRLEN, IP_PROTO_TCP, p->dst, p->src, IP_TTL_DEFAULT);
+  net->stats.tcp.sent++;
+  net->stats.tcp_synrst++;
+  ipv4_reply(dev, iob, p->src);
+}
+
+/* What goes out next. */
+
+static uint32_t effective_mss(const struct tcp_conn *c)
+{
+  return c->mss - tcp_optlen(c);
+}
+
+/* NuttX's "tiny packets": with few buffers left a segment gets one of them. */
+
+static uint32_t cut_to_iobs(const struct net *net, uint32_t len)
+{
+  struct board *b = net->board;
+  uint32_t size = b->iob.bufsize, free = (uint32_t)iob_navail(b, false) * size;
+  uint32_t headers = NET_LL_GUARDSIZE + IPv4_HDRLEN + TCP_HDRLEN + TCP_MAXOPTLEN;
+  return len + headers > free ? min_u32(len, size) : len;
+}
+
+/* Is it worth a segment? A full one, all there is if Nagle lets it, half of what the peer can take (RFC 9293
+ * 3.8.6.2.1). What went out before goes again in any case.
+ */
+
+static bool worth_it(const struct tcp_conn *c, uint32_t len, uint32_t unsent, bool idle)
+{
+  if (len >= effective_mss(c) || seq_lt(c->snd_nxt, c->snd_max)) return true;
+  if (len == unsent && (idle || c->nodelay || c->fin)) return true;
+  return 2 * len >= c->snd_wnd_max;
+}
+
+static enum sent send_first_again(struct net *net, struct tcp_conn *c)
+{
+  uint32_t len = min_u32(effective_mss(c), min_u32(c->txsize, c->snd_max - c->snd_una));
+  len = cut_to_iobs(net, len);
+  uint32_t flags = TCP_ACK | (len == c->txsize ? TCP_PSH : 0);
+  if (c->fin && len == c->txsize && c->snd_max - c->snd_una > c->txsize) flags |= TCP_FIN;
+  c->rexmit = false;
+  if (len == 0 && !(flags & TCP_FIN)) return NOTHING;
+  return send(net, c, c->snd_una, len, flags, c->snd_nxt);
+}
+
+/* Something is left that the peer does not let us send, and no acknowledgement will come to change that. */
+
+static void watch(struct net *net, struct tcp_conn *c)
+{
+  bool idle = c->snd_nxt == c->snd_una && c->timer[TCPT_REXMIT] == 0;
+  if (idle && c->timer[TCPT_PERSIST] == 0) tcp_timer_set(net, c, TCPT_PERSIST, tcp_rto(net, c));
+}
+
+static enum sent send_next(struct net *net, struct tcp_conn *c)
+{
+  uint32_t off = c->snd_nxt - c->snd_una, unsent = off < c->txsize ? c->txsize - off : 0;
+  bool finsent = off > c->txsize || (c->finsent && c->snd_una == c->snd_max), forced = c->force;
+  uint32_t wnd = min_u32(c->snd_wnd, c->cwnd), room = wnd > off ? wnd - off : 0;
+  uint32_t len = min_u32(min_u32(unsent, room), effective_mss(c));
+  if (len && !forced && !worth_it(c, len, unsent, off == 0)) len = 0;
+  bool probe = forced && len == 0 && unsent;
+  c->force = false;
+  if (probe) len = 1;
+  if (len) len = cut_to_iobs(net, len);
+
+  uint32_t flags = TCP_ACK | (len && off + len == c->txsize ? TCP_PSH : 0);
+  if (c->fin && !finsent && off + len == c->txsize) flags |= TCP_FIN;
+  if (len == 0 && !(flags & TCP_FIN))
+    {
+      if (unsent) watch(net, c);
+      if (forced && !unsent) return send(net, c, c->snd_una - 1, 0, TCP_ACK, c->snd_nxt);   /* keep-alive */
+      return c->acknow ? send(net, c, c->snd_nxt, 0, TCP_ACK, c->snd_nxt) : NOTHING;
+    }
+  if (!probe) tcp_timer_stop(c, TCPT_PERSIST);
+  enum sent r = send(net, c, c->snd_nxt, len, flags, probe ? c->snd_nxt : c->snd_nxt + len + !!(flags & TCP_FIN));
+  if (r == NO_IOB) watch(net, c);
+  return r;
+}
+
+static enum sent output(struct net *net, struct tcp_conn *c)
+{
+  enum sent r;
+  switch (c->state)
+    {
+      case TCP_SYN_SENT:
+      case TCP_SYN_RCVD:
+        if (c->snd_nxt != c->iss) return NOTHING;
+        r = send(net, c, c->iss, 0, c->state == TCP_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK, c->iss + 1);
+        if (r == NO_IOB && c->timer[TCPT_REXMIT] == 0) tcp_timer_set(net, c, TCPT_REXMIT, tcp_rto(net, c));
+        return r;
+
+      case TCP_CLOSED:
+      case TCP_ALLOCATED:
+      case TCP_LISTEN:
+        return NOTHING;
+
+      default:
+        if (c->rexmit && (r = send_first_again(net, c)) != NOTHING) return r;
+        return send_next(net, c);
+    }
+}
+
+/* One segment for the device; false: nobody has one, or there is no buffer to build it in. */
+
+bool tcp_poll(struct netdev *dev)
+{
+  struct net *net = dev->board->net;
+  for (struct tcp_conn *c; (c = net->tcp->out[dev->index].head) != NULL; )
+    {
+      tcp_unlist(net, c);
+      enum sent r = output(net, c);
+      if (r == SENT) tcp_pending(net, c);
+      if (r != NOTHING) return r == SENT;
+    }
+  return false;
+}

@@ -1,0 +1,387 @@
+/* tcp_sock.c - TCP sockets from the side of their owner. Python calls these, and sleeps where they say (enum net_wait). */
+
+#include "tcp.h"
+
+int32_t tcp_socket(struct board *b)
+{
+  struct net *net = b->net;
+  if (net == NULL || net->tcp == NULL) return -ENODEV;
+  struct tcp_conn *c = tcp_alloc(net);
+  if (c == NULL) return -ENOMEM;
+  c->owned = true;
+  return (int32_t)tcp_number(net, c);
+}
+
+/* What it holds to read is lost, and if there was something the peer is told by a reset (RFC 9293 SHLD-3); what it has
+ * written still goes out, by itself.
+ */
+
+int64_t tcp_close(struct board *b, int32_t conn, int32_t abort)
+{
+  struct net *net = b->net;
+  struct tcp_conn *c = tcp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  bool unread = abort || readahead_len(&c->readahead);
+  if (c->state == TCP_SYN_RCVD || (tcp_synchronized(c) && unread && c->state != TCP_TIME_WAIT))
+    {
+      tcp_reset(net, c);
+      tcp_free(net, c);
+      return answer(b, 0);
+    }
+  c->fin = true;
+  if (c->state == TCP_ESTABLISHED)
+    c->state = TCP_FIN_WAIT_1;
+  else if (c->state == TCP_CLOSE_WAIT)
+    c->state = TCP_LAST_ACK;
+  else if (c->state == TCP_FIN_WAIT_2)
+    tcp_timer_set(net, c, TCPT_2MSL, net->cfg[NETCFG_TCP_WAIT_TIMEOUT] * NSEC_PER_SEC);
+  tcp_orphan(net, c);
+  tcp_pending(net, c);
+  return answer(b, 0);
+}
+
+int32_t tcp_bind(struct board *b, int32_t conn, uint32_t laddr, uint32_t port)
+{
+  struct tcp_conn *c = tcp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  if (port > 65535 || c->lport || c->state != TCP_ALLOCATED) return -EINVAL;
+  if (laddr != INADDR_ANY && laddr != INADDR_LOOPBACK && !netdev_isours(b, laddr)) return -EADDRNOTAVAIL;
+  if (port && tcp_port_taken(b->net, c, laddr, (uint16_t)port)) return -EADDRINUSE;
+  c->laddr = laddr;
+  c->lport = (uint16_t)port;
+  int ret = tcp_autobind(b->net, c);
+  if (ret < 0)
+    c->laddr = INADDR_ANY;
+  else
+    c->flags |= SF_BOUND;
+  return ret;
+}
+
+int32_t tcp_listen(struct board *b, int32_t conn, int32_t backlog)
+{
+  struct tcp_conn *c = tcp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  if (c->state != TCP_ALLOCATED && c->state != TCP_LISTEN) return -EINVAL;
+  int ret = tcp_autobind(b->net, c);
+  if (ret < 0) return ret;
+  if (c->state == TCP_ALLOCATED && tcp_port_taken(b->net, c, c->laddr, c->lport)) return -EADDRINUSE;
+  uint32_t most = (uint32_t)b->net->cfg[NETCFG_TCPBACKLOG_CONNS];
+  c->backlog = backlog < 1 ? 1 : (uint32_t)backlog < most ? (uint32_t)backlog : most;
+  c->state = TCP_LISTEN;
+  c->flags |= SF_LISTENING;
+  return 0;
+}
+
+/* The oldest connection that is established: its number, now a socket's. -EAGAIN: the caller will wait where readers do.
+ */
+
+int64_t tcp_accept(struct board *b, int32_t conn, uint32_t flags)
+{
+  struct tcp_conn *l = tcp_find(b, conn);
+  if (l == NULL) return -EBADF;
+  charge(b, COST_CALL, 1);
+  if (l->state != TCP_LISTEN) return answer(b, -EINVAL);
+  struct tcp_conn *c = l->accept_head;
+  if (c == NULL) return answer(b, flags & MSG_DONTWAIT ? -EAGAIN : netwait_expect(&l->rx, -EAGAIN));
+  l->accept_head = c->accept_next;
+  if (l->accept_head == NULL) l->accept_tail = NULL;
+  l->npending--;
+  c->listener = NULL;
+  c->accept_next = NULL;
+  c->owned = true;
+  return answer(b, (int64_t)tcp_number(b->net, c));
+}
+
+/* Begins to connect: 0; NET_WAIT_ARP. The SYN leaves when the device asks for it, and tcp_connected() says what became
+ * of it. */
+
+int64_t tcp_connect(struct board *b, int32_t conn, uint32_t raddr, uint32_t port)
+{
+  struct net *net = b->net;
+  struct tcp_conn *c = tcp_find(b, conn);
+  uint32_t hop;
+  if (c == NULL) return -EBADF;
+  charge(b, COST_CALL, 1);
+  if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD) return -EALREADY;
+  if (c->state != TCP_ALLOCATED) return c->state == TCP_LISTEN ? -EOPNOTSUPP : -EISCONN;
+  if (port == 0 || port > 65535) return -EADDRNOTAVAIL;
+  if (raddr == INADDR_ANY) raddr = INADDR_LOOPBACK;
+  if (raddr == INADDR_BROADCAST || IN_MULTICAST(raddr)) return -EADDRNOTAVAIL;       /* RFC 9293 MUST-46 */
+  struct netdev *dev = c->boundif ? netdev_find(b, c->boundif) : netdev_foraddr(b, raddr);
+  if (dev == NULL || !(dev->flags & IFF_UP)) return -ENETUNREACH;
+  if (netdev_isbroadcast(dev, raddr)) return -EADDRNOTAVAIL;
+  int arp = arp_need(dev, raddr, &hop);
+  if (arp == -ENOENT || arp == -EINPROGRESS) arp = net->cfg[NETCFG_ARP_SEND] ? NET_WAIT_ARP : 0;
+  if (arp < 0) return arp == NET_WAIT_ARP ? arp : -ENETUNREACH;
+  if (c->laddr == INADDR_ANY) c->laddr = raddr == dev->ipaddr ? raddr : dev->ipaddr;
+  int ret = tcp_autobind(net, c);
+  if (ret < 0) return ret;
+  c->raddr = raddr;
+  c->rport = (uint16_t)port;
+  tcp_open(c, dev);
+  c->state = TCP_SYN_SENT;
+  tcp_pending(net, c);
+  return answer(b, 0);
+}
+
+/* 0: it is; -EAGAIN: not yet, and the caller will wait where senders do; else why not. */
+
+int32_t tcp_connected(struct board *b, int32_t conn, uint32_t flags)
+{
+  struct tcp_conn *c = tcp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD)
+    return flags & MSG_DONTWAIT ? -EAGAIN : netwait_expect(&c->snd, -EAGAIN);
+  if (tcp_synchronized(c)) return 0;
+  int32_t error = c->error ? c->error : ENOTCONN;
+  c->error = 0;
+  return -error;
+}
+
+/* An error is told once; after it the end of the stream, or that there is no connection. */
+
+static int32_t pending_error(struct tcp_conn *c, int32_t otherwise)
+{
+  int32_t error = c->error ? -c->error : otherwise;
+  c->error = 0;
+  return error;
+}
+
+static int64_t start(struct board *b, struct tcp_conn *c, const uint8_t *data, uint32_t len, struct iob_s *first)
+{
+  uint32_t hop;
+  int64_t r = 0;
+  charge(b, COST_CALL, 1);
+  if (c->state == TCP_CLOSED)
+    r = pending_error(c, c->flags & SF_CONNECTED ? -EPIPE : -ENOTCONN);
+  else if (!tcp_synchronized(c))
+    r = -ENOTCONN;
+  else if (c->fin)
+    r = -EPIPE;
+  else
+    {
+      int arp = arp_need(c->dev, c->raddr, &hop);
+      if ((arp == -ENOENT || arp == -EINPROGRESS) && b->net->cfg[NETCFG_ARP_SEND]) r = NET_WAIT_ARP;
+      else if (arp == -ENETUNREACH) r = -ENETUNREACH;
+    }
+  if (r < 0)
+    {
+      iob_free_chain(b, first);
+      return r;
+    }
+  r = tcp_buffer(b->net, c, data, len, first);
+  if (r > 0) tcp_pending(b->net, c);
+  return r;
+}
+
+/* Takes bytes into the write buffers: how many, or enum net_wait if not one. Nonblocking: -EAGAIN instead. */
+
+int64_t tcp_send(struct board *b, int32_t conn, const uint8_t *data, uint32_t len, uint32_t flags)
+{
+  struct tcp_conn *c = tcp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  int64_t r = start(b, c, data, len, NULL);
+  if (r <= NET_WAIT_ARP && r != NET_WAIT_ARP && flags & MSG_DONTWAIT) r = -EAGAIN;
+  if (r == NET_WAIT_SND) r = netwait_expect(&c->snd, (int)r);
+  if (r == NET_WAIT_WRB) r = netwait_expect(&b->net->tcp->wrbwait, (int)r);
+  return answer(b, r);
+}
+
+/* After NET_WAIT_IOB: the same with the buffer that was waited for, by its number. */
+
+int64_t tcp_send_iob(struct board *b, int32_t conn, const uint8_t *data, uint32_t len, uint32_t index)
+{
+  struct tcp_conn *c = tcp_find(b, conn);
+  if (index >= b->iob.nbuffers) return -EINVAL;
+  if (c == NULL)
+    {
+      iob_free_chain(b, &b->iob.iobs[index]);
+      return answer(b, -EBADF);
+    }
+  int64_t r = start(b, c, data, len, &b->iob.iobs[index]);
+  if (r == NET_WAIT_SND) r = netwait_expect(&c->snd, (int)r);
+  if (r == NET_WAIT_WRB) r = netwait_expect(&b->net->tcp->wrbwait, (int)r);
+  return answer(b, r);
+}
+
+/* Without write buffers: 0 once the peer has acknowledged everything, -EAGAIN: the caller will wait where senders do. */
+
+int32_t tcp_drained(struct board *b, int32_t conn)
+{
+  struct tcp_conn *c = tcp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  if (c->error) return pending_error(c, 0);
+  return c->txsize == 0 ? 0 : netwait_expect(&c->snd, -EAGAIN);
+}
+
+/* Up to `len` bytes that have come; 0 at the end of the stream. */
+
+int64_t tcp_recv(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, uint32_t flags)
+{
+  struct tcp_conn *c = tcp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  charge(b, COST_CALL, 1);
+  uint32_t have = readahead_len(&c->readahead), n = len < have ? len : have;
+  if (n)
+    {
+      iob_copyout(buf, c->readahead.head, n, 0);
+      charge(b, COST_COPY, n);
+      if (!(flags & MSG_PEEK))
+        {
+          readahead_consume(b, &c->readahead, n);
+          tcp_window_update(b->net, c);
+        }
+      return answer(b, n);
+    }
+  if (c->state == TCP_CLOSED) return answer(b, pending_error(c, c->flags & SF_CONNECTED ? 0 : -ENOTCONN));
+  if (!tcp_synchronized(c)) return answer(b, -ENOTCONN);
+  if (len == 0 || c->finrcvd || c->rdshut) return answer(b, 0);
+  return answer(b, flags & MSG_DONTWAIT ? -EAGAIN : netwait_expect(&c->rx, -EAGAIN));
+}
+
+/* how: 1 no more reading, 2 no more writing, 3 both. */
+
+int64_t tcp_shutdown(struct board *b, int32_t conn, int32_t how)
+{
+  struct net *net = b->net;
+  struct tcp_conn *c = tcp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  if (!tcp_synchronized(c)) return -ENOTCONN;
+  if (how & 1)
+    {
+      c->rdshut = true;
+      readahead_free(b, &c->readahead);
+      tcp_window_update(net, c);
+    }
+  if (how & 2 && !c->fin)
+    {
+      c->fin = true;
+      c->state = c->state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT_1;
+      tcp_pending(net, c);
+    }
+  tcp_wakeup(net, c);
+  return answer(b, 0);
+}
+
+/* What can be done without waiting: enum poll_event. */
+
+static uint32_t ready(struct board *b, const struct tcp_conn *c)
+{
+  if (c->state == TCP_LISTEN) return c->accept_head ? NET_POLLIN : 0;
+  if (c->state == TCP_CLOSED) return NET_POLLIN | NET_POLLOUT | NET_POLLHUP | (c->error ? NET_POLLERR : 0);
+  if (!tcp_synchronized(c)) return 0;
+  uint32_t events = readahead_len(&c->readahead) || c->finrcvd || c->rdshut ? NET_POLLIN : 0;
+  bool room = (!c->sndbufs || c->txsize < c->sndbufs) && iob_navail(b, true) > 0 && b->net->tcp->wrb_free;
+  if (c->fin || room) events |= NET_POLLOUT;
+  return events;
+}
+
+int64_t tcp_get(struct board *b, int32_t conn, uint32_t what)
+{
+  struct tcp *tcp = b->net ? b->net->tcp : NULL;
+  if (tcp == NULL || conn < 0 || (uint32_t)conn >= tcp->nconns) return -EBADF;
+  const struct tcp_conn *c = &tcp->conn[conn];
+  if (c->state == TCP_CLOSED && !c->owned) return -EBADF;
+  switch (what)
+    {
+      case SOCK_FLAGS:    return c->flags;
+      case SOCK_STATE:    return c->state;
+      case SOCK_LADDR:    return c->laddr;
+      case SOCK_LPORT:    return c->lport;
+      case SOCK_RADDR:    return c->raddr;
+      case SOCK_RPORT:    return c->rport;
+      case SOCK_RCVBUF:   return c->rcvbufs;
+      case SOCK_SNDBUF:   return c->sndbufs;
+      case SOCK_REUSE:    return c->reuseaddr;
+      case SOCK_TTL:      return c->ttl;
+      case SOCK_BOUNDIF:  return c->boundif;
+      case SOCK_ERROR:    return c->error;
+      case SOCK_RXSIZE:   return readahead_len(&c->readahead);
+      case SOCK_TXSIZE:   return c->txsize;
+      case SOCK_QUEUED:   return (int64_t)(c->acked + c->txsize);
+      case SOCK_SENT:     return (int64_t)c->acked;
+      case SOCK_RXSEM:    return c->rx.sem.id;
+      case SOCK_SNDSEM:   return c->snd.sem.id;
+      case SOCK_WRBSEM:   return tcp->wrbwait.sem.id;
+      case SOCK_READY:    return ready(b, c);
+      case SOCK_NODELAY:  return c->nodelay;
+      case SOCK_KEEPALIVE: return c->keepalive;
+      case SOCK_KEEPIDLE: return c->keepidle / NSEC_PER_SEC;
+      case SOCK_KEEPINTVL: return c->keepintvl / NSEC_PER_SEC;
+      case SOCK_KEEPCNT:  return c->keepcnt;
+      case SOCK_MSS:      return c->mss;
+      case SOCK_RTO:      return tcp_rto(b->net, c);
+      case SOCK_OWNED:    return c->owned;
+      default:            return -EINVAL;
+    }
+}
+
+static int32_t set_keepalive(struct net *net, struct tcp_conn *c, bool on)
+{
+  c->keepalive = on;
+  c->keepprobes = 0;
+  if (!on)
+    tcp_timer_stop(c, TCPT_KEEP);
+  else if (tcp_synchronized(c))
+    tcp_timer_set(net, c, TCPT_KEEP, c->keepidle);
+  return 0;
+}
+
+int32_t tcp_set(struct board *b, int32_t conn, uint32_t what, int64_t value)
+{
+  struct tcp_conn *c = tcp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  switch (what)
+    {
+      case SOCK_RCVBUF:   c->rcvbufs = (uint32_t)value; return 0;
+      case SOCK_SNDBUF:   c->sndbufs = (uint32_t)value; return 0;
+      case SOCK_REUSE:    c->reuseaddr = value; return 0;
+      case SOCK_ERROR:    c->error = (int32_t)value; return 0;
+      case SOCK_KEEPALIVE: return set_keepalive(b->net, c, value);
+      case SOCK_NODELAY:
+        c->nodelay = value;
+        tcp_pending(b->net, c);
+        return 0;
+      case SOCK_TTL:
+        if (value < 1 || value > 255) return -EINVAL;
+        c->ttl = (uint8_t)value;
+        return 0;
+      case SOCK_KEEPIDLE:
+      case SOCK_KEEPINTVL:
+        if (value < 1 || value > INT32_MAX) return -EINVAL;
+        *(what == SOCK_KEEPIDLE ? &c->keepidle : &c->keepintvl) = value * NSEC_PER_SEC;
+        return set_keepalive(b->net, c, c->keepalive);
+      case SOCK_KEEPCNT:
+        if (value < 1 || value > 255) return -EINVAL;
+        c->keepcnt = (uint8_t)value;
+        return 0;
+      case SOCK_BOUNDIF:
+        if (value && netdev_find(b, (int32_t)value) == NULL) return -ENODEV;
+        c->boundif = (uint8_t)value;
+        return 0;
+      case SOCK_NONBLOCK:
+        c->flags = (uint8_t)(value ? c->flags | SF_NONBLOCK : c->flags & ~SF_NONBLOCK);
+        return 0;
+      default: return -EINVAL;
+    }
+}
+
+/* All connections, oldest first, also those that no socket has any more: how many numbers were stored. */
+
+int32_t tcp_list(struct board *b, int32_t *out, int32_t n)
+{
+  struct tcp *tcp = b->net ? b->net->tcp : NULL;
+  int32_t k = 0;
+  for (struct tcp_conn *c = tcp ? tcp->head : NULL; c && k < n; c = c->next) out[k++] = (int32_t)(c - tcp->conn);
+  return k;
+}
+
+/* The queue on which the timers are work. */
+
+int32_t tcp_queue(struct board *b, int32_t qid)
+{
+  struct kwork_queue *wq = table_get(&b->wqs, qid);
+  if (wq == NULL || b->net == NULL || b->net->tcp == NULL) return -EINVAL;
+  b->net->tcp->wq = wq;
+  return 0;
+}

@@ -1,0 +1,171 @@
+"""What UDP and TCP sockets have in common: names, options, and the steps of a call that takes the locks in between."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from errno import EINVAL, ENETUNREACH, ENOPROTOOPT, ENOTCONN
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from kernel.arp import arp_send
+from kernel.core import ACT_BASE, check, lib
+from kernel.inet import inet_addr, inet_ntoa
+from kernel.sockbase import (
+    AF_INET,
+    IP_TTL,
+    IPPROTO_IP,
+    SO_BINDTODEVICE,
+    SO_ERROR,
+    SO_RCVBUF,
+    SO_RCVTIMEO,
+    SO_REUSEADDR,
+    SO_SNDBUF,
+    SO_SNDTIMEO,
+    SOCK_DGRAM,
+    SOL_SOCKET,
+    Address,
+    Socket,
+    os_error,
+)
+from kernel.sync import Semaphore
+
+if TYPE_CHECKING:
+    from kernel.kernel import Kernel
+
+WAITS = -1000  # from here down: enum net_wait
+WAIT_ARP: int = lib.NET_WAIT_ARP
+WAIT_SND: int = lib.NET_WAIT_SND
+WAIT_WRB: int = lib.NET_WAIT_WRB
+WAIT_IOB: int = lib.NET_WAIT_IOB
+
+OPTIONS: dict[tuple[int, int], int] = {
+    (SOL_SOCKET, SO_REUSEADDR): lib.SOCK_REUSE,
+    (SOL_SOCKET, SO_RCVBUF): lib.SOCK_RCVBUF,
+    (SOL_SOCKET, SO_SNDBUF): lib.SOCK_SNDBUF,
+    (IPPROTO_IP, IP_TTL): lib.SOCK_TTL,
+}
+"""Those of every kind: the core's number of the field."""
+
+_BUFSIZES = {
+    SO_RCVBUF: ("NET_RECV_BUFSIZE", "NET_MAX_RECV_BUFSIZE"),
+    SO_SNDBUF: ("NET_SEND_BUFSIZE", "NET_MAX_SEND_BUFSIZE"),
+}
+"""Options that hold the size at first, and the largest that may be asked for."""
+
+
+class InetSocket(Socket):
+    """A socket that has a connection of the core. ``_core_get`` and ``_core_set`` read and write its fields."""
+
+    _options: ClassVar[dict[tuple[int, int], int]] = OPTIONS
+    _core_get: ClassVar[Any]
+    _core_set: ClassVar[Any]
+    _core_bind: ClassVar[Any]
+    _reads: ClassVar[str]
+    """what a reader waits for"""
+
+    def __init__(self, kernel: Kernel, family: int = AF_INET, kind: int = SOCK_DGRAM, proto: int = 0) -> None:
+        super().__init__(kernel, family, kind, proto)
+        self._rxsem = Semaphore(kernel, number=self._get(lib.SOCK_RXSEM), what=self._reads)
+        self._sndsem = Semaphore(kernel, number=self._get(lib.SOCK_SNDSEM), what="room to send")
+        self._wrbsem = Semaphore(kernel, number=self._get(lib.SOCK_WRBSEM), what="a write buffer")
+
+    def _get(self, what: int) -> int:
+        return check(type(self)._core_get(self._board, self.conn, what), "socket")
+
+    # Names
+
+    def bind(self, address: Address) -> None:
+        """Raises OSError: EADDRINUSE, EADDRNOTAVAIL (no interface has that address), EINVAL (bound already)."""
+        with self._locked():
+            r = type(self)._core_bind(self._board, self.conn, inet_addr(address[0]), address[1])
+            check(r, f"bind {address}")
+
+    def getsockname(self) -> Address:
+        """Own address and port."""
+        return inet_ntoa(self._get(lib.SOCK_LADDR)), self._get(lib.SOCK_LPORT)
+
+    def getpeername(self) -> Address:
+        """Raises OSError (ENOTCONN)."""
+        if not self._get(lib.SOCK_FLAGS) & lib.SF_CONNECTED:
+            raise os_error(ENOTCONN, "getpeername")
+        return inet_ntoa(self._get(lib.SOCK_RADDR)), self._get(lib.SOCK_RPORT)
+
+    # Steps
+
+    def _step(self, function: Any, *args: Any) -> int:
+        """One step of a call under the locks."""
+        with self._locked():
+            try:
+                r = function(self._board, *args)
+                if r >= ACT_BASE:
+                    r = self._follow(r)
+            finally:  # also if the caller is killed now: what it has queued is on its way
+                self._kernel.net.txavail()
+            return int(r)
+
+    def _left(self, deadline: int | None) -> int | None:
+        return None if deadline is None else max(0, -(-(deadline - self._kernel.clock.now_ns) // 1_000_000))
+
+    def _sleep(self, sem: Semaphore, deadline: int | None, what: str) -> None:
+        with self._locked():
+            self._wait(sem, deadline, what)
+
+    def _resolve(self, ip: int, what: str) -> None:
+        """Waits for ARP. Raises OSError (ENETUNREACH)."""
+        if arp_send(self._kernel, ip) < 0:
+            raise OSError(ENETUNREACH, f"{what}: no answer from {inet_ntoa(ip)} or its router")
+
+    @abstractmethod
+    def _core_socket(self, board: Any) -> int: ...
+
+    @abstractmethod
+    def _core_close(self) -> int: ...
+
+    # Options
+
+    def setblocking(self, flag: bool) -> None:
+        """O_NONBLOCK off or on."""
+        super().setblocking(flag)
+        check(type(self)._core_set(self._board, self.conn, lib.SOCK_NONBLOCK, not flag), "setblocking")
+
+    def setsockopt(self, level: int, option: int, value: Any) -> None:
+        """Raises OSError: ENOPROTOOPT (unknown, or not built in), EINVAL.
+
+        SO_RCVTIMEO and SO_SNDTIMEO take seconds or (seconds, microseconds); SO_BINDTODEVICE a name, "" for none.
+        """
+        built = self._kernel.options
+        name = f"setsockopt({level}, {option})"
+        if not built.get("NET_SOCKOPTS", True):
+            raise os_error(ENOPROTOOPT, f"{name} needs CONFIG_NET_SOCKOPTS")
+        if level == SOL_SOCKET and option in (SO_RCVTIMEO, SO_SNDTIMEO):
+            super().setsockopt(level, option, value)
+            return
+        if level == SOL_SOCKET and option == SO_BINDTODEVICE:
+            text = value.decode() if isinstance(value, bytes) else value
+            index = self._kernel.net.device(text.rstrip("\0")).index if text else 0
+            check(type(self)._core_set(self._board, self.conn, lib.SOCK_BOUNDIF, index), name)
+            return
+        field = self._options.get((level, option))
+        if field is None:
+            raise os_error(ENOPROTOOPT, name)
+        value = int(value)
+        if option in (SO_RCVBUF, SO_SNDBUF) and level == SOL_SOCKET:
+            value = self._bufsize(*_BUFSIZES[option], value, name)
+        check(type(self)._core_set(self._board, self.conn, field, value), name)
+
+    def _bufsize(self, default: str, most: str, value: int, name: str) -> int:
+        built = self._kernel.options
+        if not built.get(default, 0):
+            raise os_error(ENOPROTOOPT, f"{name} needs CONFIG_{default}")
+        if value < 0:
+            raise os_error(EINVAL, f"{name}: {value} bytes")
+        limit = int(built.get(most, 0))
+        return min(value, limit) if limit else value
+
+    def getsockopt(self, level: int, option: int) -> int | float:
+        """What setsockopt() sets, SO_TYPE, and SO_ERROR, which is 0 afterwards. Timeouts in seconds, 0 for none."""
+        if level == SOL_SOCKET and option == SO_ERROR:
+            error = self._get(lib.SOCK_ERROR)
+            type(self)._core_set(self._board, self.conn, lib.SOCK_ERROR, 0)
+            return error
+        field = self._options.get((level, option))
+        return super().getsockopt(level, option) if field is None else self._get(field)
