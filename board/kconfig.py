@@ -256,7 +256,7 @@ _NET = [
     _int("NET_TCPBACKLOG_CONNS", 8, "most connections that wait for accept()", "NET_TCP", low=1, high=65535),
     _bool("NET_TCP_DELAYED_ACK", False, "every second segment is acknowledged, or after 0.2 s", "NET_TCP"),
     _bool("NET_TCP_KEEPALIVE", False, "SO_KEEPALIVE", "NET_TCP"),
-    _bool("NET_TCP_FAST_RETRANSMIT", lambda c: True, "three duplicate ACKs retransmit at once", "NET_TCP"),
+    _bool("NET_TCP_FAST_RETRANSMIT", True, "three duplicate ACKs retransmit at once", "NET_TCP"),
     _bool("NET_TCP_CC_NEWRENO", False, "a congestion window: slow start, congestion avoidance", "NET_TCP"),
     _bool(
         "NET_TCP_OUT_OF_ORDER", lambda c: c("NET_TCP_SELECTIVE_ACK"), "segments that come too early are kept", "NET_TCP"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EAGAIN, EINPROGRESS, EINVAL, ENOMEM, ENOTCONN
+from errno import EAGAIN, EINPROGRESS, EINVAL, ENOMEM, ENOPROTOOPT, ENOTCONN
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from kernel.core import ACT_BASE, check, lib, pids
@@ -43,6 +43,14 @@ STATES = {
     lib.TCP_LAST_ACK: "LAST_ACK",
     lib.TCP_LISTEN: "LISTEN",
 }
+
+KEEPALIVE = {
+    (SOL_SOCKET, SO_KEEPALIVE): lib.SOCK_KEEPALIVE,
+    (IPPROTO_TCP, TCP_KEEPIDLE): lib.SOCK_KEEPIDLE,
+    (IPPROTO_TCP, TCP_KEEPINTVL): lib.SOCK_KEEPINTVL,
+    (IPPROTO_TCP, TCP_KEEPCNT): lib.SOCK_KEEPCNT,
+}
+"""Options that CONFIG_NET_TCP_KEEPALIVE builds in."""
 
 _recv = lib.tcp_recv
 _send = lib.tcp_send
@@ -101,12 +109,9 @@ class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP
 
     _options: ClassVar[dict[tuple[int, int], int]] = {
         **OPTIONS,
-        (SOL_SOCKET, SO_KEEPALIVE): lib.SOCK_KEEPALIVE,
+        **KEEPALIVE,
         (IPPROTO_TCP, TCP_NODELAY): lib.SOCK_NODELAY,
         (IPPROTO_TCP, TCP_MAXSEG): lib.SOCK_MSS,
-        (IPPROTO_TCP, TCP_KEEPIDLE): lib.SOCK_KEEPIDLE,
-        (IPPROTO_TCP, TCP_KEEPINTVL): lib.SOCK_KEEPINTVL,
-        (IPPROTO_TCP, TCP_KEEPCNT): lib.SOCK_KEEPCNT,
     }
     _core_get = lib.tcp_get
     _core_set = lib.tcp_set
@@ -118,6 +123,13 @@ class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP
         super().__init__(kernel, family, SOCK_STREAM, IPPROTO_TCP)
         self._buffered = bool(kernel.options.get("NET_TCP_WRITE_BUFFERS", False))
         self._send_all = bool(kernel.options.get("TCP_SEND_ALL", False))
+
+    def setsockopt(self, level: int, option: int, value: Any) -> None:
+        """TCP_NODELAY, and with CONFIG_NET_TCP_KEEPALIVE SO_KEEPALIVE and TCP_KEEPIDLE, _KEEPINTVL (s), _KEEPCNT."""
+        if (level, option) in KEEPALIVE and not self._kernel.options["NET_TCP_KEEPALIVE"]:
+            raise os_error(ENOPROTOOPT, f"setsockopt({level}, {option}) needs CONFIG_NET_TCP_KEEPALIVE")
+        super().setsockopt(level, option, value)
+        self._kernel.net.txavail()
 
     def _core_socket(self, board: Any) -> int:
         return int(lib.tcp_socket(board)) if self._accepted is None else self._accepted

@@ -125,8 +125,8 @@ def test_last_line_of_a_file_wins(tmp_path: Path) -> None:
 
 
 def test_override_changes_no_other_option() -> None:
-    plain = dict(Config("stm32f7"))
-    changed = dict(Config("stm32f7", NET_UDP_WRITE_BUFFERS=False, IOB_NBUFFERS=200))
+    plain = dict(Config("stm32f7", NET_TCP_WRITE_BUFFERS=False))
+    changed = dict(Config("stm32f7", NET_TCP_WRITE_BUFFERS=False, NET_UDP_WRITE_BUFFERS=False, IOB_NBUFFERS=200))
     different = {name for name in plain if plain[name] != changed[name]}
     # What only exists with write buffers goes with them; the pool keeps its throttle.
     assert different == {"NET_UDP_WRITE_BUFFERS", "NET_WRITE_BUFFERS", "IOB_NBUFFERS"}
@@ -190,7 +190,7 @@ def test_impossible_configuration_is_refused_with_the_reason(overrides: dict[str
         ({"IOB_NBUFER": 8}, "unknown option IOB_NBUFER; did you mean IOB_NBUFFERS"),
         ({"sched_lpnthreads": 2}, "did you mean SCHED_LPNTHREADS"),
         ({"ZZZ": 1}, "unknown option ZZZ"),
-        ({"NET_TCP": True}, "NET_TCP .*does not model"),
+        ({"NET_IPv6": True}, "NET_IPv6 .*does not model"),
         ({"NET_READAHEAD": True}, "follows from other options"),
         ({"SCHED_LPWORKPRIOMAX": 150}, "no effect without PRIORITY_INHERITANCE: set PRIORITY_INHERITANCE too"),
         ({"NET_UDP": False, "NET_BROADCAST": True}, "no effect without NET_UDP"),

@@ -73,7 +73,7 @@ SEQ   TARGET          NETMASK         ROUTER
 
 
 def test_protocol_statistics() -> None:
-    with Stack() as s:
+    with Stack(NET_TCP=False, NET_TCP_WRITE_BUFFERS=False) as s:
         s.input(ether(icmp(8)), ether(icmp(8, vhl=0x65)), ether(udp(b"x", dport=9)))
         assert procnet.net_stat(s.kernel) == STAT
 

@@ -13,6 +13,7 @@ from kernel.socket import (
     IP_TTL,
     IPPROTO_IP,
     IPPROTO_TCP,
+    IPPROTO_UDP,
     MSG_DONTWAIT,
     SO_BINDTODEVICE,
     SO_BROADCAST,
@@ -42,7 +43,7 @@ def test_sockets_are_limited_in_number() -> None:
     "args,expected",
     [
         ((10, SOCK_DGRAM), errno.EAFNOSUPPORT),
-        ((AF_INET, SOCK_STREAM), errno.EPROTONOSUPPORT),
+        ((AF_INET, SOCK_STREAM, IPPROTO_UDP), errno.EPROTONOSUPPORT),
         ((AF_INET, SOCK_DGRAM, IPPROTO_TCP), errno.EPROTONOSUPPORT),
     ],
 )
