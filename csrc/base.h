@@ -77,6 +77,16 @@ enum fault
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+static inline uint32_t min_u32(uint32_t x, uint32_t y)
+{
+  return x < y ? x : y;
+}
+
+static inline uint32_t max_u32(uint32_t x, uint32_t y)
+{
+  return x > y ? x : y;
+}
+
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 
 #endif

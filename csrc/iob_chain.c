@@ -11,11 +11,6 @@ static inline uint32_t space_of(const struct board *b, const struct iob_s *iob)
   return b->iob.bufsize - iob->io_offset;
 }
 
-static inline uint32_t min_u32(uint32_t x, uint32_t y)
-{
-  return x < y ? x : y;
-}
-
 static inline uint8_t *data_of(const struct iob_s *iob)
 {
   return iob->io_data + iob->io_offset;

@@ -1,8 +1,9 @@
 /* tcp.h - one TCP connection, and how its parts see each other (RFC 9293).
  *
- * Each file has one job: tcp_conn.c connections and their ends; tcp_input.c what a segment does to the state;
- * tcp_option.c options; tcp_ack.c acknowledgements, round-trip time and congestion; tcp_read.c received data, in order
- * and not; tcp_write.c data to be sent; tcp_output.c segments; tcp_timer.c timers; tcp_sock.c the owner's side.
+ * Each file has one job: tcp_conn.c connections and their ends; tcp_handshake.c how they begin; tcp_input.c what a
+ * segment does to the state; tcp_option.c options; tcp_ack.c acknowledgements, round-trip time and congestion;
+ * tcp_read.c received data, in order and not; tcp_write.c data to be sent; tcp_output.c segments; tcp_timer.c timers;
+ * tcp_sock.c the owner's side.
  *
  * A segment leaves in two ways. What answers a bad or a duplicate one goes at once, as a reply. Everything else is
  * decided when the device asks (tcp_output): a connection that may have something puts itself on the list of its device
@@ -186,6 +187,15 @@ void tcp_mtu(struct netdev *dev, uint32_t laddr, uint16_t lport, uint32_t raddr,
 /* tcp_input.c */
 
 void tcp_input(struct rxpkt *p);
+void tcp_drop(struct tcp_seg *s, enum rx_drop why);                       /* counts and frees it */
+void tcp_consumed(struct tcp_seg *s);                                     /* it has done its work and has no payload */
+void tcp_payload(struct net *net, struct tcp_conn *c, struct tcp_seg *s); /* payload and FIN, which it owns */
+
+/* tcp_handshake.c */
+
+void tcp_listening(struct net *net, struct tcp_conn *l, struct tcp_seg *s);
+void tcp_syn_sent(struct net *net, struct tcp_conn *c, struct tcp_seg *s);
+void tcp_established(struct net *net, struct tcp_conn *c);
 
 /* tcp_option.c */
 

@@ -9,16 +9,6 @@
 
 #define DUPTHRESH 3u
 
-static uint32_t max_u32(uint32_t a, uint32_t b)
-{
-  return a > b ? a : b;
-}
-
-static uint32_t min_u32(uint32_t a, uint32_t b)
-{
-  return a < b ? a : b;
-}
-
 /* RFC 6298 section 2. The clock's granularity is the tick: timers cannot tell less. */
 
 void tcp_measured(struct net *net, struct tcp_conn *c, int64_t rtt)

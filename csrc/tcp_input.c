@@ -1,16 +1,19 @@
-/* tcp_input.c - segments that arrive (RFC 9293 3.10.7, with RFC 5961 against those who guess). */
+/* tcp_input.c - segments that arrive (RFC 9293 3.10.7, with RFC 5961 against those who guess).
+ *
+ * What makes a connection is in tcp_handshake.c, what acknowledgements do in tcp_ack.c, payload in tcp_read.c.
+ */
 
 #include "tcp.h"
 
 #define CHALLENGE_RATE 100        /* challenge ACKs a second, RFC 5961 section 7 */
 
-static void drop(struct tcp_seg *s, enum rx_drop why)
+void tcp_drop(struct tcp_seg *s, enum rx_drop why)
 {
   s->p->dev->board->net->stats.tcp.drop++;
   rx_drop(s->p, why);
 }
 
-static void consumed(struct tcp_seg *s)            /* it has done its work and has no payload that anybody wants */
+void tcp_consumed(struct tcp_seg *s)            /* it has done its work and has no payload that anybody wants */
 {
   iob_free_chain(s->p->dev->board, s->p->iob);
 }
@@ -21,7 +24,7 @@ static void challenge(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
 {
   int64_t now = net->board->bench->now, each = NSEC_PER_SEC / CHALLENGE_RATE, *full = &net->tcp->challenge_tat;
   if (*full < now) *full = now;
-  drop(s, DROP_HEADER);
+  tcp_drop(s, DROP_HEADER);
   if (*full - now > 10 * each) return;
   *full += each;
   tcp_reply(net, c, TCP_ACK);
@@ -31,7 +34,7 @@ static void challenge(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
 
 static void answer_old(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
 {
-  drop(s, DROP_DUPLICATE);
+  tcp_drop(s, DROP_DUPLICATE);
   tcp_reply(net, c, TCP_ACK);
 }
 
@@ -66,88 +69,6 @@ static enum rx_drop parse(struct tcp_seg *s)
   return 0;
 }
 
-/* LISTEN: a SYN makes a connection that knows its listener; there is no other way in. */
-
-static struct tcp_conn *inherit(struct net *net, struct tcp_conn *l, const struct tcp_seg *s)
-{
-  struct tcp_conn *c = tcp_alloc(net);
-  if (c == NULL) return NULL;
-  c->passive = true;
-  c->listener = l;
-  l->npending++;
-  c->lport = s->dport;
-  c->rport = s->sport;
-  c->laddr = s->p->dst;
-  c->raddr = s->p->src;
-  c->ttl = l->ttl;
-  c->boundif = l->boundif;
-  c->rcvbufs = l->rcvbufs;
-  c->sndbufs = l->sndbufs;
-  c->nodelay = l->nodelay;
-  c->keepalive = l->keepalive;
-  c->keepidle = l->keepidle;
-  c->keepintvl = l->keepintvl;
-  c->keepcnt = l->keepcnt;
-  return c;
-}
-
-static void first_syn(struct net *net, struct tcp_conn *c, const struct tcp_seg *s)
-{
-  c->irs = s->seq;
-  c->rcv_nxt = c->rcv_adv = s->seq + 1;
-  c->snd_wnd = c->snd_wnd_max = s->wnd;            /* never scaled in a SYN */
-  c->snd_wl1 = s->seq;
-  c->heard = net->board->bench->now;
-  tcp_negotiate(c, s);
-}
-
-static void listening(struct net *net, struct tcp_conn *l, struct tcp_seg *s)
-{
-  if (s->flags & TCP_RST)
-    {
-      drop(s, DROP_NOBODY);
-      return;
-    }
-  if (s->flags & TCP_ACK)
-    {
-      tcp_refuse(s);
-      return;
-    }
-  bool syn = s->flags & TCP_SYN;
-  struct tcp_conn *c = syn && l->npending < l->backlog ? inherit(net, l, s) : NULL;
-  if (c == NULL)
-    {
-      if (syn) net->stats.tcp_syndrop++;
-      drop(s, syn ? DROP_FULL : DROP_NOBODY);
-      return;
-    }
-  tcp_open(c, s->p->dev);
-  first_syn(net, c, s);
-  c->state = TCP_SYN_RCVD;
-  consumed(s);
-  tcp_reply(net, c, TCP_SYN | TCP_ACK);
-  if (c->timer[TCPT_REXMIT] == 0) tcp_timer_set(net, c, TCPT_REXMIT, tcp_rto(net, c));
-}
-
-/* Established: whoever waits for it is told. */
-
-static void established(struct net *net, struct tcp_conn *c)
-{
-  c->state = TCP_ESTABLISHED;
-  c->flags |= SF_CONNECTED;
-  tcp_cc_start(net, c);
-  if (c->keepalive) tcp_timer_set(net, c, TCPT_KEEP, c->keepidle);
-  struct tcp_conn *l = c->listener;
-  if (l)
-    {
-      *(l->accept_tail ? &l->accept_tail->accept_next : &l->accept_head) = c;
-      l->accept_tail = c;
-      c->accept_next = NULL;
-      netwait_wake(net->board, &l->rx);
-    }
-  netwait_wake_all(net->board, &c->snd);
-}
-
 /* After it nothing more is expected from the peer, but it may not have heard our last ACK. */
 
 static void time_wait(struct net *net, struct tcp_conn *c)
@@ -179,47 +100,6 @@ static void fin_input(struct net *net, struct tcp_conn *c)
     time_wait(net, c);
   tcp_wakeup(net, c);
   tcp_pending(net, c);
-}
-
-/* SYN-SENT */
-
-static void text(struct net *net, struct tcp_conn *c, struct tcp_seg *s);
-
-static void syn_sent(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
-{
-  bool ack = s->flags & TCP_ACK;
-  if (ack && (seq_leq(s->ack, c->iss) || seq_gt(s->ack, c->snd_max)))
-    {
-      net->stats.tcp_ackerr++;
-      tcp_refuse(s);
-      return;
-    }
-  if (s->flags & TCP_RST)
-    {
-      net->stats.tcp_rst++;
-      drop(s, DROP_NOBODY);
-      if (ack) tcp_ended(net, c, ECONNREFUSED);
-      return;
-    }
-  if (!(s->flags & TCP_SYN))
-    {
-      drop(s, DROP_HEADER);
-      return;
-    }
-  first_syn(net, c, s);
-  s->seq++;
-  if (!ack)                                         /* both have called at once */
-    {
-      c->state = TCP_SYN_RCVD;
-      consumed(s);
-      tcp_reply(net, c, TCP_SYN | TCP_ACK);
-      return;
-    }
-  tcp_ack(net, c, s);
-  established(net, c);
-  c->acknow = true;
-  tcp_pending(net, c);
-  text(net, c, s);
 }
 
 /* The synchronized states. */
@@ -261,10 +141,10 @@ static void reset_input(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
       if (seq_gt(s->seq, c->rcv_nxt) && seq_lt(s->seq, c->rcv_nxt + promised(c)))
         challenge(net, c, s);
       else
-        drop(s, DROP_DUPLICATE);
+        tcp_drop(s, DROP_DUPLICATE);
       return;
     }
-  drop(s, DROP_NOBODY);
+  tcp_drop(s, DROP_NOBODY);
   if (c->state == TCP_SYN_RCVD)
     tcp_ended(net, c, c->passive ? 0 : ECONNREFUSED);
   else if (c->state == TCP_TIME_WAIT || c->state == TCP_CLOSING || c->state == TCP_LAST_ACK)
@@ -320,18 +200,18 @@ static void schedule_ack(struct net *net, struct tcp_conn *c, bool now)
   tcp_pending(net, c);
 }
 
-static void text(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
+void tcp_payload(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
 {
   bool fin = s->flags & TCP_FIN;
   if (!wants_text(c) || (s->len == 0 && !fin))
     {
       if (fin) answer_old(net, c, s);
-      else consumed(s);
+      else tcp_consumed(s);
       return;
     }
   if (s->len && !c->owned && c->listener == NULL)   /* its reader is gone: RFC 9293 3.6.1, and the peer is told */
     {
-      drop(s, DROP_NOBODY);
+      tcp_drop(s, DROP_NOBODY);
       tcp_reset(net, c);
       tcp_ended(net, c, ECONNRESET);
       return;
@@ -346,7 +226,7 @@ static void text(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
   if (s->len)
     tcp_text(net, c, s);
   else
-    consumed(s);
+    tcp_consumed(s);
   if (c->finofo && c->rcv_nxt == c->rcv_fin) fin_input(net, c);
   if (in_order)
     schedule_ack(net, c, fin || gap || s->flags & TCP_URG);
@@ -390,7 +270,7 @@ static bool ack_input(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
         }
       c->snd_wl1 = s->seq - 1;                      /* the window of this one counts */
       tcp_ack(net, c, s);
-      established(net, c);
+      tcp_established(net, c);
       return true;
     }
   if (seq_gt(s->ack, c->snd_max) || seq_lt(s->ack, c->snd_una - c->snd_wnd_max))
@@ -401,7 +281,7 @@ static bool ack_input(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
     }
   if (seq_geq(s->ack, c->snd_una)) tcp_ack(net, c, s);
   if (fin_acked(net, c)) return true;
-  consumed(s);
+  tcp_consumed(s);
   return false;
 }
 
@@ -425,7 +305,7 @@ static void synchronized_input(struct net *net, struct tcp_conn *c, struct tcp_s
   if (too_old(net, c, s)) return;
   if (c->state == TCP_SYN_RCVD && s->flags & TCP_SYN && !(s->flags & (TCP_ACK | TCP_RST)) && s->seq == c->irs)
     {
-      drop(s, DROP_DUPLICATE);                      /* our answer to it was lost */
+      tcp_drop(s, DROP_DUPLICATE);                      /* our answer to it was lost */
       tcp_reply(net, c, TCP_SYN | TCP_ACK);
       return;
     }
@@ -449,10 +329,10 @@ static void synchronized_input(struct net *net, struct tcp_conn *c, struct tcp_s
     }
   if (!(s->flags & TCP_ACK))
     {
-      drop(s, DROP_HEADER);
+      tcp_drop(s, DROP_HEADER);
       return;
     }
-  if (ack_input(net, c, s)) text(net, c, s);
+  if (ack_input(net, c, s)) tcp_payload(net, c, s);
 }
 
 /* A new call may come from the pair of sockets that still waits for the last one to die, if its numbers are beyond
@@ -473,7 +353,7 @@ void tcp_input(struct rxpkt *p)
   enum rx_drop why = p->broadcast ? DROP_DEST : parse(&s);      /* nobody is called by calling everybody (MUST-57) */
   if (why)
     {
-      drop(&s, why);
+      tcp_drop(&s, why);
       return;
     }
   struct tcp_conn *c = tcp_lookup(net, &s);
@@ -490,9 +370,9 @@ void tcp_input(struct rxpkt *p)
     }
   p->iob = iob_trimhead(net->board, p->iob, p->hlen + s.hdrlen);
   if (c->state == TCP_LISTEN)
-    listening(net, c, &s);
+    tcp_listening(net, c, &s);
   else if (c->state == TCP_SYN_SENT)
-    syn_sent(net, c, &s);
+    tcp_syn_sent(net, c, &s);
   else
     synchronized_input(net, c, &s);
 }

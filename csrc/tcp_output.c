@@ -8,11 +8,6 @@
 
 enum sent { NOTHING, SENT, NO_IOB };
 
-static uint32_t min_u32(uint32_t a, uint32_t b)
-{
-  return a < b ? a : b;
-}
-
 /* The list of those who may have something to send: a device takes one segment from each in turn. */
 
 void tcp_pending(struct net *net, struct tcp_conn *c)

@@ -14,11 +14,6 @@ static uint32_t owner(const struct net *net, const struct tcp_conn *c)
   return IOB_OWNER(IOB_OWNER_TCP_WRITE, tcp_number(net, c));
 }
 
-static uint32_t min_u32(uint32_t a, uint32_t b)
-{
-  return a < b ? a : b;
-}
-
 /* Half the pool at most, and whole segments, so that none is left over (NuttX tcp_max_wrb_size). */
 
 static uint32_t chunk_size(const struct net *net, const struct tcp_conn *c)
