@@ -156,6 +156,7 @@ struct tcp_conn *tcp_alloc(struct net *net)
   c->keepintvl = 2 * NSEC_PER_SEC;
   c->keepcnt = 3;
   c->work.flags = WORK_NETLOCK;
+  c->work.id = work_id_c(WORK_TCP, tcp_number(net, c));
   c->prev = tcp->tail;
   *(tcp->tail ? &tcp->tail->next : &tcp->head) = c;
   tcp->tail = c;

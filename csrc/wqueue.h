@@ -26,7 +26,7 @@ struct work
   uint8_t   flags;
   uint8_t   where;            /* 0 nowhere, 1 expired, 2 pending */
   uint32_t  arg;              /* what a C function is called with */
-  uint32_t  id;               /* its number; 0 for items inside C objects */
+  uint32_t  id;               /* its number; of an item inside a C object: work_id_c() */
   int64_t   planned;          /* tick at which its last run was due, for work_queue_next */
   int64_t   queued_at;        /* ns, for latency figures */
 };
@@ -64,6 +64,13 @@ int work_queue_c(struct board *b, struct kwork_queue *wq, struct work *w, uint32
 int work_queue_next_c(struct board *b, struct kwork_queue *wq, struct work *w, uint32_t worker, uint32_t arg,
                       int64_t delay);
 int work_cancel_c(struct board *b, struct work *w);
+
+/* What the trace and the views call the item of a C object: above all numbers that Python's items have. */
+
+static inline uint32_t work_id_c(uint32_t worker, uint32_t arg)
+{
+  return worker << 16 | (arg & 0xffff);
+}
 
 static inline bool work_available(const struct work *w)
 {

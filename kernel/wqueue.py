@@ -26,6 +26,9 @@ _NETLOCK = 1  # WORK_NETLOCK
 _ITEM_IN_C = 0xFFFF
 MAX_DELAY = 1 << 61  # ticks; within what the core can add to any time
 
+C_WORK = {2: "tcp timer"}
+"""Work functions in C, by number (csrc/): what their items are called, before the number of what they belong to."""
+
 Worker = Callable[[Any], None]
 
 _work_pass = lib.work_pass
@@ -139,6 +142,8 @@ class WorkQueue:
         return dict(zip(keys, v, strict=False)) | {"queued": names, "running": running}
 
     def _work_name(self, number: int) -> str:
+        if number > _ITEM_IN_C:
+            return f"{C_WORK.get(number >> 16, 'work in C')} {number & 0xFFFF}"
         work = self._kernel.works.get(number)
         return work.name if work else f"work {number}"
 
