@@ -136,7 +136,7 @@ struct tcp_conn
 
   struct tcp_conn *listener;      /* SYN_RCVD and not accepted yet: whose it will be */
   struct tcp_conn *accept_head, *accept_tail, *accept_next;    /* established, waiting for accept() */
-  uint32_t  backlog, npending;    /* room of that queue; in it */
+  uint32_t  backlog, npending;    /* room of that queue; in it. Half-open ones are bounded by the pool */
   struct netwait rx;              /* readers; on a listener those in accept() */
   struct netwait snd;             /* senders, and those in connect() */
 
@@ -216,6 +216,7 @@ void tcp_measured(struct net *net, struct tcp_conn *c, int64_t rtt);
 
 uint32_t tcp_window(struct net *net, struct tcp_conn *c);                 /* what can be taken in */
 void tcp_text(struct net *net, struct tcp_conn *c, struct tcp_seg *s);    /* the payload, which it owns */
+void tcp_ofo_free(struct board *b, struct tcp_conn *c);
 void tcp_read_free(struct board *b, struct tcp_conn *c);
 void tcp_window_update(struct net *net, struct tcp_conn *c);              /* after a read: is it worth telling? */
 

@@ -240,16 +240,15 @@ static void unhash(struct tcp *tcp, struct tcp_conn *c)
 
 static void leave_listener(struct tcp_conn *c)
 {
-  struct tcp_conn *l = c->listener;
+  struct tcp_conn *l = c->listener, *prev = NULL;
   if (l == NULL) return;
   c->listener = NULL;
-  l->npending--;
-  struct tcp_conn *prev = NULL;
   for (struct tcp_conn *q = l->accept_head; q; prev = q, q = q->accept_next)
     if (q == c)
       {
         *(prev ? &prev->accept_next : &l->accept_head) = c->accept_next;
         if (l->accept_tail == c) l->accept_tail = prev;
+        l->npending--;
         break;
       }
 }
@@ -296,7 +295,7 @@ void tcp_free(struct net *net, struct tcp_conn *c)
   tcp_wakeup(net, c);
 }
 
-/* What was received can still be read, unless the connection was broken off. */
+/* What was received in order can still be read; then the owner hears of the error. */
 
 void tcp_ended(struct net *net, struct tcp_conn *c, int32_t error)
 {
@@ -306,7 +305,7 @@ void tcp_ended(struct net *net, struct tcp_conn *c, int32_t error)
       return;
     }
   c->error = error;
-  if (error) tcp_read_free(net->board, c);
+  tcp_ofo_free(net->board, c);
   stop(net, c);
   tcp_wakeup(net, c);
 }

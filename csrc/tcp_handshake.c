@@ -10,7 +10,6 @@ static struct tcp_conn *inherit(struct net *net, struct tcp_conn *l, const struc
   if (c == NULL) return NULL;
   c->passive = true;
   c->listener = l;
-  l->npending++;
   c->lport = s->dport;
   c->rport = s->sport;
   c->laddr = s->p->dst;
@@ -78,6 +77,7 @@ void tcp_established(struct net *net, struct tcp_conn *c)
     {
       *(l->accept_tail ? &l->accept_tail->accept_next : &l->accept_head) = c;
       l->accept_tail = c;
+      l->npending++;
       c->accept_next = NULL;
       netwait_wake(net->board, &l->rx);
     }

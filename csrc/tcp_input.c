@@ -268,6 +268,12 @@ static bool ack_input(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
           tcp_refuse(s);
           return false;
         }
+      if (c->listener && c->listener->npending >= c->listener->backlog)     /* no room now: it will ask again */
+        {
+          net->stats.tcp_syndrop++;
+          tcp_drop(s, DROP_FULL);
+          return false;
+        }
       c->snd_wl1 = s->seq - 1;                      /* the window of this one counts */
       tcp_ack(net, c, s);
       tcp_established(net, c);

@@ -204,8 +204,13 @@ void tcp_text(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
   ofo_take(net, c);
 }
 
+void tcp_ofo_free(struct board *b, struct tcp_conn *c)
+{
+  while (c->nofo) iob_free_chain(b, c->ofo[--c->nofo].data);
+}
+
 void tcp_read_free(struct board *b, struct tcp_conn *c)
 {
   readahead_free(b, &c->readahead);
-  while (c->nofo) iob_free_chain(b, c->ofo[--c->nofo].data);
+  tcp_ofo_free(b, c);
 }

@@ -370,6 +370,14 @@ def test_a_listener_that_closes_resets_those_that_nobody_accepted(s: Stack) -> N
     assert rows(s) == []
 
 
+def test_what_came_before_a_reset_can_still_be_read(s: Stack) -> None:
+    sock, peer = connected(s)
+    peer.write(b"the last words")
+    peer.put("R")
+    assert s.run(lambda sys: sock.recv(100)) == b"the last words"
+    assert s.run(lambda sys: error_of(sock.recv, 1)) == errno.ECONNRESET
+
+
 # Listeners
 
 
@@ -381,6 +389,32 @@ def test_the_backlog_bounds_the_calls_that_wait(s: Stack) -> None:
     assert s.kernel.net.stats.tcp_syndrop == 1
     accepted(s, sock)
     Peer(s, sport=1002).connect()
+
+
+def test_calls_that_never_finish_do_not_keep_others_out(s: Stack) -> None:
+    sock = listening(s, backlog=2)
+    for i in range(100):
+        Peer(s, sport=2000 + i).put("S", seq=0)
+    s.frames()
+    Peer(s, sport=1000).connect()
+    assert accepted(s, sock).getpeername()[1] == 1000
+    assert len(rows(s)) <= 8
+
+
+def test_a_call_that_finds_the_backlog_full_in_the_end_is_taken_later(s: Stack) -> None:
+    sock = listening(s, backlog=1)
+    first, second = Peer(s), Peer(s, sport=1001)
+    for peer in (first, second):
+        peer.answer("S", seq=0)
+        peer.seq = peer.ack = 1
+    assert first.answers("A") == [] and second.answers("A") == []
+    assert states(s) == ["ESTABLISHED", "SYN_RCVD"]
+    sock.setblocking(False)
+    clients = [act(s, lambda sys: sock.accept()[0])]
+    s.later(2)
+    assert [x.flags for x in second.take()] == ["SA"]
+    second.put("A")
+    assert states(s)[-1] == "ESTABLISHED" and len(clients) == 1
 
 
 def test_accept_hands_out_connections_in_the_order_of_their_calls(s: Stack) -> None:
