@@ -352,7 +352,7 @@ _VARIANTS = [
     _own("NET_LOCKS", "choice", "global", "one network lock, or one per device and connection", "global", "split"),
     _own("TCP_SEND_ALL", "bool", False, "a blocking TCP send waits until all is buffered, as in NuttX 13.0"),
     _own("TCP_TIMESTAMPS", "bool", False, "TCP timestamps (RFC 7323)"),
-    _own("TCP_NAGLE", "bool", True, "short segments wait for the last acknowledgement; NuttX does not make them"),
+    _own("TCP_NAGLE", "bool", False, "short segments wait for the last acknowledgement (RFC 896), as in no NuttX"),
     _own("IOB_TIMEOUT_LEAK", "bool", False, "a timed-out IOB wait loses a buffer, as in NuttX 13.0"),
 ]
 

@@ -50,7 +50,7 @@ static const struct { int64_t value, min, max; } defaults[NETCFG_NOPTIONS] =
   [NETCFG_TCP_WINDOW_SCALE]        = { 0, 0, 1 },
   [NETCFG_TCP_WINDOW_SCALE_FACTOR] = { 0, 0, 14 },
   [NETCFG_TCP_TIMESTAMPS]          = { 0, 0, 1 },
-  [NETCFG_TCP_NAGLE]               = { 1, 0, 1 },
+  [NETCFG_TCP_NAGLE]               = { 0, 0, 1 },
 };
 
 static struct net *net_new(struct board *b)

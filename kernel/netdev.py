@@ -65,7 +65,7 @@ OPTIONS: dict[str, tuple[int, int]] = {
     "NET_TCP_NWRBCHAINS": (lib.NETCFG_TCP_NWRBCHAINS, 8),
     "NET_TCP_ALLOC_WRBCHAINS": (lib.NETCFG_TCP_ALLOC_WRBCHAINS, 1),
     "TCP_TIMESTAMPS": (lib.NETCFG_TCP_TIMESTAMPS, 0),
-    "TCP_NAGLE": (lib.NETCFG_TCP_NAGLE, 1),
+    "TCP_NAGLE": (lib.NETCFG_TCP_NAGLE, 0),
 }
 """Kconfig names: the core's number of the option, and its value where a configuration does not have it."""
 
