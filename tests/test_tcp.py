@@ -11,7 +11,7 @@ import pytest
 from stack import Stack, error_of
 from tcp_peer import TCP, Peer, accepted, act, connected, listener, listening, rows, states
 
-from kernel.sockbase import AF_INET, SHUT_RD, SHUT_WR, SOCK_STREAM
+from kernel.sockbase import AF_INET, IPPROTO_TCP, SHUT_RD, SHUT_WR, SOCK_STREAM, TCP_NODELAY
 
 
 @pytest.fixture
@@ -187,11 +187,24 @@ def test_send_goes_out_in_segments_of_the_peers_mss(s: Stack) -> None:
     data = bytes(range(256)) * 5
     act(s, lambda sys: client.send(data))
     segments = peer.take()
-    assert [len(x.data) for x in segments] == [512, 512] and segments[0].seq == 1
-    peer.ack = 1025
-    (last,) = peer.answers("A")
-    assert (last.flags, len(last.data)) == ("PA", 256)
-    assert b"".join(x.data for x in [*segments, last]) == data
+    assert [len(x.data) for x in segments] == [512, 512, 256]
+    assert [(x.seq, x.flags) for x in segments] == [(1, "A"), (513, "A"), (1025, "PA")]
+    assert b"".join(x.data for x in segments) == data
+
+
+def test_with_nagle_a_short_segment_waits_for_the_last_acknowledgement() -> None:
+    with Stack(**TCP, TCP_NAGLE=True) as s:
+        sock, peer = connected(s)
+        for word in (b"one", b"two"):
+            act(s, lambda sys, word=word: sock.send(word))
+        assert [x.data for x in peer.take()] == [b"one"]
+        peer.ack += 3
+        assert [x.data for x in peer.answers("A")] == [b"two"]
+        peer.ack += 3
+        sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        for word in (b"one", b"two"):
+            act(s, lambda sys, word=word: sock.send(word))
+        assert [x.data for x in peer.take()] == [b"one", b"two"]
 
 
 def test_a_peer_that_names_no_mss_gets_536_bytes(s: Stack) -> None:
