@@ -97,7 +97,8 @@ struct tcp_conn
   uint8_t   ttl, boundif;
   uint8_t   snd_scale, rcv_scale;
   uint8_t   nrtx;                 /* timeouts in a row */
-  uint8_t   nprobes;
+  uint8_t   nprobes;              /* of a closed window: their distance doubles */
+  uint8_t   unanswered;           /* ... and those in a row that nobody answered */
   uint8_t   dupacks;
   uint8_t   unacked;              /* segments received and not acknowledged, for delayed ACKs */
   uint8_t   keepcnt, keepprobes;

@@ -122,7 +122,7 @@ static void advance(struct net *net, struct tcp_conn *c, const struct tcp_seg *s
   c->snd_una = s->ack;
   if (seq_lt(c->snd_nxt, c->snd_una)) c->snd_nxt = c->snd_una;
   c->nrtx = 0;
-  c->nprobes = 0;
+  c->nprobes = c->unanswered = 0;
   c->dupacks = 0;
   c->softerror = 0;
   if (c->recovering && seq_geq(s->ack, c->recover))
@@ -152,7 +152,7 @@ static bool update_window(struct net *net, struct tcp_conn *c, const struct tcp_
     {
       tcp_timer_stop(c, TCPT_PERSIST);
       c->force = false;
-      c->nprobes = 0;
+      c->nprobes = c->unanswered = 0;
     }
   if (c->snd_wnd > was) tcp_pending(net, c);
   return c->snd_wnd != was;
@@ -162,7 +162,7 @@ static bool update_window(struct net *net, struct tcp_conn *c, const struct tcp_
 
 void tcp_ack(struct net *net, struct tcp_conn *c, const struct tcp_seg *s)
 {
-  if (c->snd_wnd == 0) c->nprobes = 0;                /* it keeps its window closed, but it is there (MUST-37) */
+  if (c->snd_wnd == 0) c->unanswered = c->nrtx = 0;   /* it keeps its window closed, but it is there (MUST-37) */
   bool moved = update_window(net, c, s);
   if (seq_gt(s->ack, c->snd_una))
     advance(net, c, s);

@@ -9,6 +9,7 @@
 #define RTO_MIN      (NSEC_PER_SEC / 2)       /* NuttX TCP_RTO_MIN */
 #define RTO_MAX_SHIFT 4                       /* the timeout doubles up to 16 times its value */
 #define PROBE_MAX    (120 * NSEC_PER_SEC)
+#define PROBE_MAX_SHIFT 8
 
 int64_t tcp_rto(const struct net *net, const struct tcp_conn *c)
 {
@@ -40,11 +41,39 @@ void tcp_timer_set(struct net *net, struct tcp_conn *c, enum tcp_timer which, in
   if (c->work_due == 0 || when < c->work_due) schedule(net, c, when);
 }
 
-/* Nothing was acknowledged in time: start over from there, as if nothing behind it had arrived. */
+/* The peer's window is closed and its opening may have been lost: one byte asks (RFC 9293 3.8.6.1). Peers that answer
+ * may keep it closed for ever. */
+
+static void persist_timeout(struct net *net, struct tcp_conn *c)
+{
+  if (c->unanswered >= net->cfg[NETCFG_TCP_MAXRTX])
+    {
+      tcp_reset(net, c);
+      tcp_ended(net, c, c->softerror ? c->softerror : ETIMEDOUT);
+      return;
+    }
+  int64_t next = NSEC_PER_SEC / 2 << c->nprobes;
+  if (c->nprobes < PROBE_MAX_SHIFT) c->nprobes++;
+  c->unanswered++;
+  c->force = true;
+  tcp_timer_set(net, c, TCPT_PERSIST, next < PROBE_MAX ? next : PROBE_MAX);
+  tcp_pending(net, c);
+}
+
+/* Nothing was acknowledged in time: start over from there, as if nothing behind it had arrived. A peer that has closed
+ * its window over what was in flight is probed instead (MUST-34).
+ */
 
 static void rexmit_timeout(struct net *net, struct tcp_conn *c)
 {
   bool syn = c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD;
+  if (!syn && c->snd_wnd == 0 && c->txsize)
+    {
+      c->snd_nxt = c->snd_una;
+      c->recovering = c->rexmit = false;
+      persist_timeout(net, c);
+      return;
+    }
   if (++c->nrtx > net->cfg[syn ? NETCFG_TCP_MAXSYNRTX : NETCFG_TCP_MAXRTX])
     {
       if (tcp_synchronized(c)) tcp_reset(net, c);
@@ -57,24 +86,6 @@ static void rexmit_timeout(struct net *net, struct tcp_conn *c)
   tcp_cc_timeout(net, c);
   c->snd_nxt = c->snd_una;
   tcp_timer_set(net, c, TCPT_REXMIT, tcp_rto(net, c));
-  tcp_pending(net, c);
-}
-
-/* The peer's window is closed and its opening may have been lost: one byte asks (RFC 9293 3.8.6.1). Peers that answer
- * may keep it closed for ever. */
-
-static void persist_timeout(struct net *net, struct tcp_conn *c)
-{
-  if (c->nprobes >= net->cfg[NETCFG_TCP_MAXRTX])
-    {
-      tcp_reset(net, c);
-      tcp_ended(net, c, c->softerror ? c->softerror : ETIMEDOUT);
-      return;
-    }
-  int64_t next = NSEC_PER_SEC / 2 << (c->nprobes < 8 ? c->nprobes : 8);
-  c->nprobes++;
-  c->force = true;
-  tcp_timer_set(net, c, TCPT_PERSIST, next < PROBE_MAX ? next : PROBE_MAX);
   tcp_pending(net, c);
 }
 
