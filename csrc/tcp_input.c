@@ -119,11 +119,11 @@ static bool acceptable(const struct tcp_conn *c, const struct tcp_seg *s)
   return seq_lt(s->seq, c->rcv_nxt + wnd) && seq_gt(s->seq + span, c->rcv_nxt);
 }
 
-/* A closed window takes no payload, but what the segment says besides is heard (MUST-66). */
+/* A closed window takes neither payload nor FIN, but what the segment says besides is heard (MUST-66). */
 
 static bool strip_for_closed_window(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
 {
-  if (promised(c) || s->seq != c->rcv_nxt || s->len == 0 || s->flags & TCP_SYN) return false;
+  if (promised(c) || s->seq != c->rcv_nxt || s->flags & TCP_SYN) return false;
   s->len = 0;
   s->flags &= (uint8_t)~(TCP_FIN | TCP_PSH);
   c->acknow = true;
@@ -305,6 +305,16 @@ static bool too_old(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
   return false;
 }
 
+/* Both have called at once, and this acknowledges our call; the SYN in it was known. RFC 9293 3.10.7.4 would have it
+ * thrown away and wait for the peer's answer to our complaint.
+ */
+
+static bool answers_both_calls(const struct tcp_conn *c, const struct tcp_seg *s)
+{
+  return c->state == TCP_SYN_RCVD && !c->passive && (s->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK)
+         && s->seq == c->irs;
+}
+
 static void synchronized_input(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
 {
   c->heard = net->board->bench->now;
@@ -319,6 +329,13 @@ static void synchronized_input(struct net *net, struct tcp_conn *c, struct tcp_s
     {
       reset_input(net, c, s);
       return;
+    }
+  if (answers_both_calls(c, s))
+    {
+      s->flags &= (uint8_t)~TCP_SYN;
+      s->seq++;
+      c->acknow = true;
+      tcp_pending(net, c);
     }
   if (!acceptable(c, s) && !strip_for_closed_window(net, c, s))
     {
