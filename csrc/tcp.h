@@ -92,11 +92,13 @@ struct tcp_conn
   bool      rexmit;               /* the segment at snd_una goes out once more, see tcp_ack.c */
   bool      recovering;           /* fast recovery, until `recover` is acknowledged */
   bool      rtt_timing;
+  bool      synlost;              /* our SYN was sent again */
   bool      sack_ok, ts_ok, ws_ok;
   bool      finofo;               /* a FIN came before its turn, at rcv_fin */
   uint8_t   ttl, boundif;
   uint8_t   snd_scale, rcv_scale;
   uint8_t   nrtx;                 /* timeouts in a row */
+  uint8_t   backoff;              /* how often the timeout has doubled, until something is measured again (Karn) */
   uint8_t   nprobes;              /* of a closed window: their distance doubles */
   uint8_t   unanswered;           /* ... and those in a row that nobody answered */
   uint8_t   dupacks;
@@ -134,6 +136,7 @@ struct tcp_conn
   struct work work;
   int64_t   keepidle, keepintvl;  /* ns */
   int64_t   heard;                /* ns: the peer's last segment */
+  int64_t   sent;                 /* ns: our last one with payload */
 
   struct tcp_conn *listener;      /* SYN_RCVD and not accepted yet: whose it will be */
   struct tcp_conn *accept_head, *accept_tail, *accept_next;    /* established, waiting for accept() */
@@ -211,6 +214,7 @@ uint32_t tcp_timestamp(const struct net *net);
 void tcp_ack(struct net *net, struct tcp_conn *c, const struct tcp_seg *s);
 void tcp_cc_start(struct net *net, struct tcp_conn *c);
 void tcp_cc_timeout(struct net *net, struct tcp_conn *c);
+void tcp_cc_idle(struct net *net, struct tcp_conn *c);                    /* before payload leaves and none is out */
 void tcp_measured(struct net *net, struct tcp_conn *c, int64_t rtt);
 
 /* tcp_read.c */

@@ -8,11 +8,17 @@
 #include "tcp.h"
 
 #define DUPTHRESH 3u
+#define RTT_MAX   (120 * NSEC_PER_SEC)
+#define SYN_RTO   (3 * NSEC_PER_SEC)      /* RFC 6298 (5.7) */
 
-/* RFC 6298 section 2. The clock's granularity is the tick: timers cannot tell less. */
+/* RFC 6298 section 2. The clock's granularity is the tick: timers cannot tell less. What no timeout could have come to is
+ * no measurement: the peer's echo of a timestamp is its word only.
+ */
 
 void tcp_measured(struct net *net, struct tcp_conn *c, int64_t rtt)
 {
+  if (net->cfg[NETCFG_TCP_FIXED_RTO] || rtt > RTT_MAX) return;
+  c->backoff = 0;
   if (c->srtt == 0)
     {
       c->srtt = rtt ? rtt : 1;
@@ -35,11 +41,30 @@ static bool newreno(const struct net *net)
   return net->cfg[NETCFG_TCP_CC_NEWRENO];
 }
 
+static uint32_t initial_window(const struct tcp_conn *c)       /* RFC 5681 (1) */
+{
+  return c->synlost ? c->mss : min_u32(4 * c->mss, max_u32(2 * c->mss, 4380));
+}
+
+/* The handshake is over. If it measured nothing because our SYN was lost, the path is not what we took it for. */
+
 void tcp_cc_start(struct net *net, struct tcp_conn *c)
 {
+  if (c->synlost && c->srtt == 0 && !net->cfg[NETCFG_TCP_FIXED_RTO])
+    {
+      c->backoff = 0;
+      if (c->rto < SYN_RTO) c->rto = SYN_RTO;
+    }
   if (!newreno(net)) return;
-  c->cwnd = min_u32(4 * c->mss, max_u32(2 * c->mss, 4380));      /* RFC 5681 (1) */
+  c->cwnd = initial_window(c);
   c->ssthresh = UINT32_MAX;
+}
+
+/* Nobody knows what the path has become meanwhile: RFC 5681 4.1. */
+
+void tcp_cc_idle(struct net *net, struct tcp_conn *c)
+{
+  if (newreno(net) && net->board->bench->now - c->sent > tcp_rto(net, c)) c->cwnd = min_u32(c->cwnd, initial_window(c));
 }
 
 static void halve(struct tcp_conn *c)
@@ -83,7 +108,7 @@ static void duplicate(struct net *net, struct tcp_conn *c)
       return;
     }
   if (c->dupacks != DUPTHRESH || !net->cfg[NETCFG_TCP_FAST_RETRANSMIT]) return;
-  if (seq_lt(c->snd_una, c->recover)) return;         /* of a loss that was dealt with: RFC 6582 section 3.2 (1) */
+  if (seq_leq(c->snd_una, c->recover)) return;        /* of a loss that was dealt with: RFC 6582 section 3.2 (1) */
   c->recovering = true;
   c->recover = c->snd_max;
   if (newreno(net))

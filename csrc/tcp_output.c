@@ -111,8 +111,10 @@ static void has_left(struct net *net, struct tcp_conn *c, uint32_t seq, uint32_t
       tcp_timer_stop(c, TCPT_DELACK);
     }
   if (span == 0) return;
+  c->sent = net->board->bench->now;
   if (seq_lt(seq, c->snd_max))
     {
+      c->rtt_timing = false;                        /* nobody knows which one is acknowledged (Karn) */
       net->stats.tcp_rexmit++;
       trace_put(net->board, TR_TCP_REXMIT, tcp_number(net, c), span);
     }
@@ -249,6 +251,7 @@ static enum sent send_next(struct net *net, struct tcp_conn *c)
 {
   uint32_t off = c->snd_nxt - c->snd_una, unsent = off < c->txsize ? c->txsize - off : 0;
   bool finsent = off > c->txsize || (c->finsent && c->snd_una == c->snd_max), forced = c->force;
+  if (unsent && c->snd_una == c->snd_max) tcp_cc_idle(net, c);
   uint32_t wnd = min_u32(c->snd_wnd, c->cwnd), room = wnd > off ? wnd - off : 0;
   uint32_t len = min_u32(min_u32(unsent, room), effective_mss(c));
   if (len && !forced && !worth_it(c, len, unsent, off == 0)) len = 0;

@@ -7,6 +7,7 @@
 #include "tcp.h"
 
 #define RTO_MIN      (NSEC_PER_SEC / 2)       /* NuttX TCP_RTO_MIN */
+#define RTO_MAX      (120 * NSEC_PER_SEC)
 #define RTO_MAX_SHIFT 4                       /* the timeout doubles up to 16 times its value */
 #define PROBE_MAX    (120 * NSEC_PER_SEC)
 #define PROBE_MAX_SHIFT 8
@@ -15,7 +16,8 @@ int64_t tcp_rto(const struct net *net, const struct tcp_conn *c)
 {
   int64_t rto = c->rto < RTO_MIN ? RTO_MIN : c->rto;
   if (net->cfg[NETCFG_TCP_FIXED_RTO]) return rto;
-  return rto << (c->nrtx < RTO_MAX_SHIFT ? c->nrtx : RTO_MAX_SHIFT);
+  rto <<= c->backoff;
+  return rto < RTO_MAX ? rto : RTO_MAX;
 }
 
 static int64_t earliest(const struct tcp_conn *c)
@@ -80,6 +82,8 @@ static void rexmit_timeout(struct net *net, struct tcp_conn *c)
       tcp_ended(net, c, c->softerror ? c->softerror : ETIMEDOUT);
       return;
     }
+  if (c->backoff < RTO_MAX_SHIFT) c->backoff++;
+  if (syn) c->synlost = true;
   c->rtt_timing = false;
   c->dupacks = 0;
   c->recovering = c->rexmit = false;
