@@ -117,6 +117,7 @@ struct tcp_conn
   uint32_t  rcv_mss;              /* what the peer sends at most */
   uint32_t  rcv_fin;
   uint32_t  ts_recent, last_ack_sent;
+  int64_t   ts_when;              /* ns: when ts_recent came */
 
   uint32_t  cwnd, ssthresh, recover;
   int64_t   srtt, rttvar, rto;    /* ns; srtt 0: never measured */
@@ -204,7 +205,8 @@ void tcp_established(struct net *net, struct tcp_conn *c);
 /* tcp_option.c */
 
 void tcp_parse_options(struct tcp_seg *s);
-uint32_t tcp_put_options(struct tcp_conn *c, uint8_t *out, uint32_t flags);   /* their length, a multiple of 4 */
+uint32_t tcp_put_options(struct tcp_conn *c, uint8_t *out, uint32_t flags, uint32_t len);
+                                                                          /* their length, a multiple of 4 */
 uint32_t tcp_optlen(const struct tcp_conn *c);                            /* of every data segment */
 void tcp_negotiate(struct tcp_conn *c, const struct tcp_seg *syn);
 uint32_t tcp_timestamp(const struct net *net);

@@ -5,6 +5,7 @@
 
 #include "tcp.h"
 
+#define PAWS_IDLE      (24 * 24 * 3600 * NSEC_PER_SEC)
 #define CHALLENGE_RATE 100        /* challenge ACKs a second, RFC 5961 section 7 */
 
 void tcp_drop(struct tcp_seg *s, enum rx_drop why)
@@ -291,18 +292,25 @@ static bool ack_input(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
   return false;
 }
 
-/* PAWS (RFC 7323 section 5): a segment with an old timestamp is an old segment, whatever its number. */
+/* PAWS (RFC 7323 section 5): a segment with an old timestamp is an old segment, whatever its number. A timestamp that
+ * stood for so long that the peer's clock may have gone half round says nothing.
+ */
 
 static bool too_old(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
 {
   if (!c->ts_ok || !s->opt.timestamps || s->flags & TCP_RST) return false;
-  if (seq_lt(s->opt.tsval, c->ts_recent))
-    {
-      answer_old(net, c, s);
-      return true;
-    }
-  if (seq_leq(s->seq, c->last_ack_sent)) c->ts_recent = s->opt.tsval;
-  return false;
+  if (seq_geq(s->opt.tsval, c->ts_recent) || net->board->bench->now - c->ts_when > PAWS_IDLE) return false;
+  answer_old(net, c, s);
+  return true;
+}
+
+/* `seq`: where the segment began before it was trimmed. */
+
+static void keep_timestamp(struct net *net, struct tcp_conn *c, const struct tcp_seg *s, uint32_t seq)
+{
+  if (!c->ts_ok || !s->opt.timestamps || seq_gt(seq, c->last_ack_sent)) return;
+  c->ts_recent = s->opt.tsval;
+  c->ts_when = net->board->bench->now;
 }
 
 /* Both have called at once, and this acknowledges our call; the SYN in it was known. RFC 9293 3.10.7.4 would have it
@@ -344,6 +352,7 @@ static void synchronized_input(struct net *net, struct tcp_conn *c, struct tcp_s
       else answer_old(net, c, s);
       return;
     }
+  uint32_t seq = s->seq;
   trim(net, c, s);
   if (s->flags & TCP_SYN)
     {
@@ -355,7 +364,9 @@ static void synchronized_input(struct net *net, struct tcp_conn *c, struct tcp_s
       tcp_drop(s, DROP_HEADER);
       return;
     }
-  if (ack_input(net, c, s)) tcp_payload(net, c, s);
+  if (!ack_input(net, c, s)) return;
+  keep_timestamp(net, c, s, seq);
+  tcp_payload(net, c, s);
 }
 
 /* A new call may come from the pair of sockets that still waits for the last one to die, if its numbers are beyond

@@ -99,10 +99,13 @@ static uint32_t put_syn(struct tcp_conn *c, uint8_t *p, bool answer)
   return n;
 }
 
-/* The run that grew last comes first, so that the peer learns of it even if this is the only ACK it gets. */
+/* The run that grew last comes first, so that the peer learns of it even if this is the only ACK it gets. Nothing if there
+ * is no room for one.
+ */
 
 static uint32_t put_sack(const struct tcp_conn *c, uint8_t *p, uint32_t room)
 {
+  if (room < 12) return 0;
   uint32_t most = (room - 4) / 8, n = 0, below = UINT32_MAX;
   for (; n < c->nofo && n < most; n++)
     {
@@ -120,12 +123,14 @@ static uint32_t put_sack(const struct tcp_conn *c, uint8_t *p, uint32_t room)
   return 4 + 8 * n;
 }
 
-uint32_t tcp_put_options(struct tcp_conn *c, uint8_t *out, uint32_t flags)
+/* With payload there is only as much room as that leaves of a full segment. */
+
+uint32_t tcp_put_options(struct tcp_conn *c, uint8_t *out, uint32_t flags, uint32_t len)
 {
   if (flags & TCP_SYN) return put_syn(c, out, flags & TCP_ACK);
   if (flags & TCP_RST) return 0;
-  uint32_t n = c->ts_ok ? put_timestamp(c, out) : 0;
-  if (c->sack_ok && c->nofo) n += put_sack(c, out + n, TCP_MAXOPTLEN - n);
+  uint32_t n = c->ts_ok ? put_timestamp(c, out) : 0, room = len ? min_u32(c->mss - len, TCP_MAXOPTLEN) : TCP_MAXOPTLEN;
+  if (c->sack_ok && c->nofo && room > n) n += put_sack(c, out + n, room - n);
   return n;
 }
 
@@ -144,4 +149,5 @@ void tcp_negotiate(struct tcp_conn *c, const struct tcp_seg *syn)
   c->snd_scale = c->ws_ok ? (uint8_t)o->wscale : 0;
   if (!c->ws_ok) c->rcv_scale = 0;
   c->ts_recent = o->tsval;
+  c->ts_when = c->dev->board->bench->now;
 }

@@ -52,7 +52,7 @@ static uint32_t offer(struct net *net, struct tcp_conn *c)
 static uint32_t header(struct net *net, struct tcp_conn *c, uint8_t *ip, uint32_t seq, uint32_t len, uint32_t flags)
 {
   uint8_t *tcp = ip + IPv4_HDRLEN;
-  uint32_t n = TCP_HDRLEN + tcp_put_options(c, tcp + TCP_HDRLEN, flags);
+  uint32_t n = TCP_HDRLEN + tcp_put_options(c, tcp + TCP_HDRLEN, flags, len);
   uint32_t w = offer(net, c), scaled = flags & TCP_SYN ? w : w >> c->rcv_scale;
   put16(tcp, c->lport);
   put16(tcp + 2, c->rport);
