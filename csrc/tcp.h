@@ -60,6 +60,8 @@ struct tcp_seg
   uint32_t hdrlen, len;           /* header with options; payload */
   uint16_t sport, dport;
   uint8_t  flags;
+  bool     reopens;               /* a call from a pair that was in TIME_WAIT, whose last number is `beyond` */
+  uint32_t beyond;
   struct tcp_options opt;
 };
 
@@ -136,6 +138,7 @@ struct tcp_conn
   int64_t   work_due;             /* ns; what the queued work item waits for */
   struct work work;
   int64_t   keepidle, keepintvl;  /* ns */
+  int64_t   challenge_tat;        /* rate limit of challenge ACKs, RFC 5961 section 7 */
   int64_t   heard;                /* ns: the peer's last segment */
   int64_t   sent;                 /* ns: our last one with payload */
 
@@ -165,7 +168,6 @@ struct tcp                        /* of one board */
   struct kwork_queue *wq;         /* where timers are work */
   uint16_t         last_port;
   uint64_t         secret[2];     /* RFC 6528 */
-  int64_t          challenge_tat; /* rate limit of challenge ACKs, RFC 5961 section 7 */
 };
 
 /* tcp_conn.c */
@@ -179,6 +181,7 @@ uint32_t tcp_number(const struct net *net, const struct tcp_conn *c);
 bool tcp_port_taken(const struct net *net, const struct tcp_conn *self, uint32_t laddr, uint16_t port);
 int  tcp_autobind(struct net *net, struct tcp_conn *c);                   /* 0 or -EADDRINUSE */
 void tcp_open(struct tcp_conn *c, struct netdev *dev);                    /* names and numbers are complete: hash it */
+void tcp_first_number(struct tcp_conn *c, uint32_t iss);
 void tcp_orphan(struct net *net, struct tcp_conn *c);                     /* its owner is gone */
 void tcp_free(struct net *net, struct tcp_conn *c);                       /* everything back, at once */
 void tcp_ended(struct net *net, struct tcp_conn *c, int32_t error);       /* CLOSED; the owner, if any, will hear why */

@@ -209,11 +209,16 @@ static uint32_t first_sequence(struct net *net, const struct tcp_conn *c)
          + (uint32_t)siphash(net->tcp->secret, (const uint8_t *)tuple, sizeof tuple);
 }
 
+void tcp_first_number(struct tcp_conn *c, uint32_t iss)
+{
+  c->iss = c->snd_una = c->snd_nxt = c->snd_max = c->recover = iss;
+}
+
 void tcp_open(struct tcp_conn *c, struct netdev *dev)
 {
   struct net *net = dev->board->net;
   c->dev = dev;
-  c->iss = c->snd_una = c->snd_nxt = c->snd_max = c->recover = first_sequence(net, c);
+  tcp_first_number(c, first_sequence(net, c));
   c->rcv_mss = dev->mtu - IPv4_HDRLEN - TCP_HDRLEN;
   c->rcv_scale = (uint8_t)net->cfg[NETCFG_TCP_WINDOW_SCALE_FACTOR];
   c->ssthresh = UINT32_MAX;
@@ -354,13 +359,16 @@ void tcp_error(struct netdev *dev, uint32_t laddr, uint16_t lport, uint32_t radd
   if (hard && (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD)) tcp_ended(net, c, error);
 }
 
-/* RFC 1191: smaller segments from now on, beginning with the one that did not fit. */
+/* RFC 1191: smaller segments from now on, beginning with the one that did not fit. Routers older than that say no size;
+ * everybody takes 576.
+ */
 
 void tcp_mtu(struct netdev *dev, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport, uint32_t seq,
              uint32_t mtu)
 {
   struct net *net = dev->board->net;
   struct tcp_conn *c = net->tcp == NULL ? NULL : quoted(net, laddr, lport, raddr, rport, seq);
+  if (mtu == 0) mtu = 576;
   if (c == NULL || mtu < 68 || mtu >= c->mss + IPv4_HDRLEN + TCP_HDRLEN) return;
   c->mss = mtu < TCP_MIN_MSS + IPv4_HDRLEN + TCP_HDRLEN ? TCP_MIN_MSS : mtu - IPv4_HDRLEN - TCP_HDRLEN;
   c->snd_nxt = c->snd_una;

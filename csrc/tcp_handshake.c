@@ -2,6 +2,8 @@
 
 #include "tcp.h"
 
+#define REOPEN_GAP 65536u         /* our first number is so far behind the last of the connection before */
+
 /* LISTEN: a SYN makes a connection that knows its listener; there is no other way in. */
 
 static struct tcp_conn *inherit(struct net *net, struct tcp_conn *l, const struct tcp_seg *s)
@@ -57,6 +59,7 @@ void tcp_listening(struct net *net, struct tcp_conn *l, struct tcp_seg *s)
       return;
     }
   tcp_open(c, s->p->dev);
+  if (s->reopens && seq_leq(c->iss, s->beyond)) tcp_first_number(c, s->beyond + REOPEN_GAP);
   first_syn(net, c, s);
   c->state = TCP_SYN_RCVD;
   tcp_consumed(s);

@@ -6,7 +6,8 @@
 #include "tcp.h"
 
 #define PAWS_IDLE      (24 * 24 * 3600 * NSEC_PER_SEC)
-#define CHALLENGE_RATE 100        /* challenge ACKs a second, RFC 5961 section 7 */
+#define CHALLENGE_RATE  10        /* challenge ACKs a second and connection, RFC 5961 section 7 */
+#define CHALLENGE_BURST 10        /* ... and how many may go at once */
 
 void tcp_drop(struct tcp_seg *s, enum rx_drop why)
 {
@@ -19,14 +20,16 @@ void tcp_consumed(struct tcp_seg *s)            /* it has done its work and has 
   iob_free_chain(s->p->dev->board, s->p->iob);
 }
 
-/* Answers to what should not have come are rationed, a few at once: a token bucket, as for ICMP. */
+/* Answers to what should not have come are rationed, a few at once: a token bucket, as for ICMP. Each connection has its
+ * own: of one that all share an attacker could see what others use of it.
+ */
 
-static void challenge(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
+static void challenge(struct net *net, struct tcp_conn *c, struct tcp_seg *s, enum rx_drop why)
 {
-  int64_t now = net->board->bench->now, each = NSEC_PER_SEC / CHALLENGE_RATE, *full = &net->tcp->challenge_tat;
+  int64_t now = net->board->bench->now, each = NSEC_PER_SEC / CHALLENGE_RATE, *full = &c->challenge_tat;
   if (*full < now) *full = now;
-  tcp_drop(s, DROP_HEADER);
-  if (*full - now > 10 * each) return;
+  tcp_drop(s, why);
+  if (*full - now > (CHALLENGE_BURST - 1) * each) return;
   *full += each;
   tcp_reply(net, c, TCP_ACK);
 }
@@ -132,7 +135,9 @@ static bool strip_for_closed_window(struct net *net, struct tcp_conn *c, struct 
   return true;
 }
 
-/* RFC 5961: only the very number that is expected resets. */
+/* RFC 5961: only the very number that is expected resets. Nothing shortens TIME_WAIT: the reset that comes then is the
+ * answer to our answer to an old duplicate (RFC 1337).
+ */
 
 static void reset_input(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
 {
@@ -140,15 +145,16 @@ static void reset_input(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
   if (s->seq != c->rcv_nxt)
     {
       if (seq_gt(s->seq, c->rcv_nxt) && seq_lt(s->seq, c->rcv_nxt + promised(c)))
-        challenge(net, c, s);
+        challenge(net, c, s, DROP_HEADER);
       else
         tcp_drop(s, DROP_DUPLICATE);
       return;
     }
   tcp_drop(s, DROP_NOBODY);
+  if (c->state == TCP_TIME_WAIT) return;
   if (c->state == TCP_SYN_RCVD)
     tcp_ended(net, c, c->passive ? 0 : ECONNREFUSED);
-  else if (c->state == TCP_TIME_WAIT || c->state == TCP_CLOSING || c->state == TCP_LAST_ACK)
+  else if (c->state == TCP_CLOSING || c->state == TCP_LAST_ACK)
     tcp_ended(net, c, 0);
   else
     tcp_ended(net, c, ECONNRESET);
@@ -283,7 +289,7 @@ static bool ack_input(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
   if (seq_gt(s->ack, c->snd_max) || seq_lt(s->ack, c->snd_una - c->snd_wnd_max))
     {
       net->stats.tcp_ackerr++;
-      challenge(net, c, s);
+      challenge(net, c, s, DROP_HEADER);
       return false;
     }
   if (seq_geq(s->ack, c->snd_una)) tcp_ack(net, c, s);
@@ -348,7 +354,8 @@ static void synchronized_input(struct net *net, struct tcp_conn *c, struct tcp_s
   if (!acceptable(c, s) && !strip_for_closed_window(net, c, s))
     {
       if (c->state == TCP_TIME_WAIT && s->flags & TCP_FIN) time_wait(net, c);
-      if (s->flags & TCP_SYN) challenge(net, c, s);
+      if (s->flags & TCP_SYN) challenge(net, c, s, DROP_HEADER);
+      else if (s->len == 0 && !(s->flags & TCP_FIN)) challenge(net, c, s, DROP_DUPLICATE);
       else answer_old(net, c, s);
       return;
     }
@@ -356,7 +363,7 @@ static void synchronized_input(struct net *net, struct tcp_conn *c, struct tcp_s
   trim(net, c, s);
   if (s->flags & TCP_SYN)
     {
-      challenge(net, c, s);
+      challenge(net, c, s, DROP_HEADER);
       return;
     }
   if (!(s->flags & TCP_ACK))
@@ -370,7 +377,7 @@ static void synchronized_input(struct net *net, struct tcp_conn *c, struct tcp_s
 }
 
 /* A new call may come from the pair of sockets that still waits for the last one to die, if its numbers are beyond
- * those (RFC 9293 MAY-2).
+ * those; ours will be, too (RFC 9293 MAY-2).
  */
 
 static bool reopens(const struct tcp_conn *c, const struct tcp_seg *s)
@@ -393,6 +400,8 @@ void tcp_input(struct rxpkt *p)
   struct tcp_conn *c = tcp_lookup(net, &s);
   if (c && reopens(c, &s))
     {
+      s.beyond = c->snd_max;
+      s.reopens = true;
       tcp_free(net, c);
       c = tcp_lookup(net, &s);
     }
