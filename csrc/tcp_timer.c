@@ -102,10 +102,11 @@ static void delack_timeout(struct net *net, struct tcp_conn *c)
 static void keep_timeout(struct net *net, struct tcp_conn *c)
 {
   int64_t idle = net->board->bench->now - c->heard;
-  if (idle < c->keepidle)
+  bool waiting = c->snd_una != c->snd_max || c->txsize;       /* other timers ask the peer already (MUST-26) */
+  if (idle < c->keepidle || waiting)
     {
       c->keepprobes = 0;
-      tcp_timer_set(net, c, TCPT_KEEP, c->keepidle - idle);
+      tcp_timer_set(net, c, TCPT_KEEP, idle < c->keepidle ? c->keepidle - idle : c->keepidle);
       return;
     }
   if (c->keepprobes >= c->keepcnt)
