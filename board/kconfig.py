@@ -3,7 +3,7 @@
 An option of NuttX is written ``CONFIG_X=...`` in a file, one of nutloop's own (the virtual hardware, and variants of
 the kernel that NuttX has no option for) ``NUTLOOP_X=...``; code and keyword arguments say ``X`` for both. Names,
 defaults and ranges of NuttX's options are those of the Kconfig files of NuttX 13.0 (mm/iob, sched, net, drivers, arch,
-libs/libc) and nuttx-apps (nshlib, netutils/netinit, system/ping, system/readline).
+libs/libc) and nuttx-apps (nshlib, netutils, system, examples).
 """
 
 from __future__ import annotations
@@ -318,12 +318,7 @@ _SHELL = [
     _bool("FS_TMPFS", False, "files in memory"),
     _bool("FS_BINFS", False, "/bin, where the built-in programs are files"),
     _string("LIBC_TMPDIR", "/tmp", "where the files in memory are mounted, and back-quotes keep theirs"),
-    _bool("EXAMPLES_UDPBLASTER", False, "the udpblaster program", "NET_UDP"),
-    _hex("EXAMPLES_UDPBLASTER_TARGETIP", 0x0A000002, "the address that it sends from", "EXAMPLES_UDPBLASTER"),
-    _hex("EXAMPLES_UDPBLASTER_HOSTIP", 0x0A000001, "the address that it sends to", "EXAMPLES_UDPBLASTER"),
     _bool("LIBC_STRERROR", False, "programs that print errors know their names"),
-    _bool("SYSTEM_DD", True, "the dd command"),
-    _bool("SYSTEM_PING", False, "the ping command", "NET_ICMP_SOCKET"),
     _bool("SERIAL_IFLOWCONTROL", False, "a full console receive buffer takes RTS away; else characters are lost"),
     _bool("TTY_FORCE_PANIC", False, "a character on the console crashes the board"),
     _hex("TTY_FORCE_PANIC_CHAR", 0x1F, "that character", "TTY_FORCE_PANIC"),
@@ -332,6 +327,37 @@ _SHELL = [
     _bool("SYSLOG_PRIORITY", False, "log lines say how serious they are"),
     _bool("RAMLOG_SYSLOG", False, "the log is kept in RAM, for dmesg, and not printed on the console"),
     _int("RAMLOG_BUFSIZE", 1024, "bytes of it that are kept", "RAMLOG_SYSLOG", low=64),
+]
+
+_APPS = [
+    _bool("SYSTEM_DD", True, "the dd command"),
+    _bool("SYSTEM_PING", False, "the ping command", "NET_ICMP_SOCKET"),
+    _bool("EXAMPLES_UDPBLASTER", False, "the udpblaster program", "NET_UDP"),
+    _hex("EXAMPLES_UDPBLASTER_TARGETIP", 0x0A000002, "the address that it sends from", "EXAMPLES_UDPBLASTER"),
+    _hex("EXAMPLES_UDPBLASTER_HOSTIP", 0x0A000001, "the address that it sends to", "EXAMPLES_UDPBLASTER"),
+    _bool("EXAMPLES_TCPECHO", False, "the tcpecho program", "NET_TCP"),
+    _int("EXAMPLES_TCPECHO_PORT", 80, "the port that it listens on", "EXAMPLES_TCPECHO", low=1, high=65535),
+    _int("EXAMPLES_TCPECHO_BACKLOG", 8, "calls that may wait there", "EXAMPLES_TCPECHO", low=1, high=65535),
+    _int("EXAMPLES_TCPECHO_NCONN", 8, "sockets that it has, the listening one included", "EXAMPLES_TCPECHO", low=2),
+    _bool("EXAMPLES_TCPBLASTER", False, "the tcpclient and tcpserver programs", "NET_TCP"),
+    _int("EXAMPLES_TCPBLASTER_SENDSIZE", 4096, "bytes of a send", "EXAMPLES_TCPBLASTER", low=1, high=1 << 20),
+    _int("EXAMPLES_TCPBLASTER_GROUPSIZE", 50, "sends between two lines", "EXAMPLES_TCPBLASTER", low=1),
+    _hex("EXAMPLES_TCPBLASTER_SERVERIP", 0x0A000001, "the address that tcpclient calls", "EXAMPLES_TCPBLASTER"),
+    _int("EXAMPLES_TCPBLASTER_SERVER_PORTNO", 5471, "its port", "EXAMPLES_TCPBLASTER", low=1, high=65535),
+    _bool("NETUTILS_IPERF", False, "the iperf program", "NET"),
+    _string("NETUTILS_IPERFTEST_DEVNAME", "eth0", "the interface whose address it has", "NETUTILS_IPERF"),
+    _bool("NETUTILS_TELNETD", False, "shells over telnet", "NET_TCP"),
+    _bool("SYSTEM_TELNETD", True, "the telnetd program", "NETUTILS_TELNETD"),
+    _int("SYSTEM_TELNETD_PORT", 23, "the port that it listens on", "SYSTEM_TELNETD", low=1, high=65535),
+    _int("SYSTEM_TELNETD_SESSION_PRIORITY", 100, "priority of its shells", "SYSTEM_TELNETD", low=1, high=255),
+    _int("SYSTEM_TELNETD_SESSION_STACKSIZE", _stack, "their stack in bytes", "SYSTEM_TELNETD", low=64),
+    _bool("NETUTILS_WEBSERVER", False, "the HTTP server", "NET_TCP"),
+    _int("NETUTILS_HTTPD_TIMEOUT", 0, "s that it waits for a request; 0: for ever", "NETUTILS_WEBSERVER", high=86400),
+    _int("NETUTILS_HTTPD_MAXPATH", 64, "longest path, with its end", "NETUTILS_WEBSERVER", low=2, high=4096),
+    _bool("EXAMPLES_WEBSERVER", False, "the webserver program", "NETUTILS_WEBSERVER"),
+    _bool("NETUTILS_WEBCLIENT", False, "the wget program", "NET_TCP"),
+    _int("WEBCLIENT_TIMEOUT", 10, "s that it waits for an answer", "NETUTILS_WEBCLIENT", low=1, high=86400),
+    _int("WEBCLIENT_MAXHTTPLINE", 200, "longest line of a header", "NETUTILS_WEBCLIENT", low=16, high=65535),
 ]
 
 _HARDWARE = [
@@ -357,6 +383,6 @@ _VARIANTS = [
 ]
 
 OPTIONS: dict[str, Option] = {
-    option.name: option for option in [*_BOARD, *_SCHED, *_IOB, *_NET, *_SHELL, *_HARDWARE, *_VARIANTS]
+    option.name: option for option in [*_BOARD, *_SCHED, *_IOB, *_NET, *_SHELL, *_APPS, *_HARDWARE, *_VARIANTS]
 }
 """Every option by its name without prefix."""

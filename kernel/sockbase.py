@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from kernel.kernel import Kernel
     from kernel.sync import Mutex
+    from kernel.task import Task
 
 AF_INET = 2
 SOCK_STREAM, SOCK_DGRAM, SOCK_RAW = 1, 2, 3
@@ -150,6 +151,14 @@ class Socket(ABC):
     @abstractmethod
     def _core_close(self) -> int:
         """Frees it there."""
+
+    def give(self, task: Task | None) -> None:
+        """From now on it is another task's, and closed when that ends. None: nobody's, until somebody closes it."""
+        if self._owner is not None:
+            self._owner.at_exit.remove(self._owner_gone)
+        self._owner = task
+        if task is not None:
+            task.at_exit.append(self._owner_gone)
 
     def _owner_gone(self) -> None:
         """Its task ends without having closed it."""

@@ -1,0 +1,111 @@
+"""What the TCP servers have in common: they listen, and every connection has a task of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from kernel.errors import TaskExit
+from kernel.socket import AF_INET, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, TcpSocket
+from kernel.syslog import LOG_WARNING
+
+if TYPE_CHECKING:
+    from kernel.syscalls import Sys
+    from kernel.task import Task
+
+Handler = Callable[[Any, TcpSocket], None]
+"""Serves one connection, in a task of its own: gets its ``sys`` and the socket."""
+
+
+class Crew:
+    """Tasks that end when the one that started them leaves the ``with``, however it does."""
+
+    def __init__(self, sys: Sys) -> None:
+        self._sys = sys
+        self._tasks: list[Task] = []
+
+    def start(self, entry: Callable[[Any], Any], name: str, socket: TcpSocket | None = None) -> Task:
+        """Another one; ``socket`` is its own. Raises OSError (ENOMEM)."""
+        sys = self._sys
+        self._tasks = [task for task in self._tasks if task.alive]
+        task = sys.kernel.tasks.create(entry, name, sys.kernel.task_priority(sys.getpid()), start=False)
+        task.inherit(sys.task)
+        if socket is not None:
+            socket.give(task)
+        self._tasks.append(task)
+        sys.kernel.tasks.start(task)
+        return task
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        for task in self._tasks:
+            if task.alive:
+                with suppress(TaskExit):  # who is killed is told so at every call
+                    self._sys.kernel.tasks.kill(task.pid)
+
+
+def stream(sys: Sys) -> TcpSocket:
+    """A TCP socket. Raises OSError (ENOMEM)."""
+    sock = sys.socket(AF_INET, SOCK_STREAM)
+    assert isinstance(sock, TcpSocket)
+    return sock
+
+
+def listen_on(sys: Sys, port: int, backlog: int = 5) -> TcpSocket:
+    """A socket that takes calls, also if connections of an earlier one still linger. Raises OSError (EADDRINUSE)."""
+    sock = stream(sys)
+    try:
+        if sys.kernel.options.get("NET_SOCKOPTS"):
+            sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+        sock.bind(("", port))
+        sock.listen(backlog)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def serve(sys: Sys, listener: TcpSocket, handler: Handler, name: str, most: int = 0) -> None:
+    """Takes calls until a signal comes or the listener fails; closes it then, and all connections.
+
+    ``most``: connections at a time, the others wait; 0: as many as there are. An OSError in ``handler`` ends its
+    connection only. Raises OSError.
+    """
+    places = sys.semaphore(most or 1)
+
+    def connection(client: TcpSocket) -> Callable[[Any], None]:
+        def body(own: Sys) -> None:
+            if most:
+                own.task.at_exit.append(lambda: leave(places))
+            with suppress(OSError), client:
+                handler(own, client)
+
+        return body
+
+    with listener, Crew(sys) as crew:
+        try:
+            while True:
+                if most and places.wait() < 0:
+                    return
+                client, _ = listener.accept()
+                try:
+                    crew.start(connection(client), name, client)
+                except OSError as error:
+                    client.close()
+                    sys.syslog(LOG_WARNING, f"a call is refused: {error}")
+                    if most:
+                        places.post()
+        except InterruptedError:
+            return
+        finally:
+            places.destroy()
+
+
+def leave(places: Any) -> None:
+    """A connection less, if anybody still counts them."""
+    if places.number:
+        places.post()
