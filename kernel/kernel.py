@@ -282,6 +282,8 @@ class Kernel:
         default = {SIGINT, SIGTERM} if self.options.get("SIG_DEFAULT") else set()
         if task is not None and task.kind != "Kthread" and signo in {SIGKILL} | (default - task.caught):
             return self.tasks.kill(pid)
+        if task is not None and signo in task.caught:
+            task.signalled.add(signo)
         r: int = lib.nxsig_kill(self.board, pid, signo)
         return self.clock.follow(r) if r >= core.ACT_BASE else r
 

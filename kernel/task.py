@@ -56,6 +56,7 @@ class Task:
         self.at_exit: list[Callable[[], None]] = []
         self.background = False  # nobody waits for it at a terminal: Ctrl-C is not for it, nor for what it starts
         self.caught: set[int] = set()  # signals that end its waits with EINTR instead of the task
+        self.signalled: set[int] = set()  # those of them that came: a wait may have ended without an error
 
     def inherit(self, parent: Task) -> None:
         """Gets the open files and the environment of the task that makes it."""

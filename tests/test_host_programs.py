@@ -6,20 +6,26 @@ beside it, and prints what both printed; see :func:`main`.
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from test_host_tools import in_a_namespace, may_use_tap, python
 
 HERE = Path(__file__).resolve()
 MARK = "\n=== board ===\n"
 
 
-def beside(line: str, command: str, *tools: str) -> tuple[str, str]:
-    """Runs ``line`` on a live board at 10.0.1.2 and ``command`` beside it; what the host's and the board's printed."""
+def beside(line: str, command: str, *tools: str, **options: int) -> tuple[str, str]:
+    """Runs ``line`` on a live board at 10.0.1.2 and ``command`` beside it; what the host's and the board's printed.
+
+    ``options`` are those of the board.
+    """
     may_use_tap(*tools)
-    done = in_a_namespace(*python(), str(HERE), line, command)
+    done = in_a_namespace(*python(), str(HERE), line, command, json.dumps(options))
     assert done.returncode == 0, done.stdout + done.stderr
     host, _, board = done.stdout.partition(MARK)
     return host, board
@@ -35,14 +41,54 @@ def test_nc_gets_a_megabyte_back_unchanged() -> None:
     assert host == ""
 
 
-def main(line: str, command: str) -> int:
+TOTAL = re.compile(r"0\.00- *[\d.]+ sec +(\d+) Bytes +([\d.]+) Mbits/sec\niperf exit\n$")
+
+
+def total(board: str) -> int:
+    """The bytes of the last line of the board's iperf."""
+    found = TOTAL.search(board)
+    assert found is not None, board
+    return int(found[1])
+
+
+def test_the_host_s_iperf_sends_to_the_board_s() -> None:
+    host, board = beside("iperf -s -i 1", "iperf -c 10.0.1.2 -t 1 -f k -y C", "iperf")
+    assert total(board) == pytest.approx(int(host.split(",")[7]), rel=0.02)  # the host's does not count its header
+
+
+def test_the_host_s_iperf_gets_a_report_of_its_datagrams() -> None:
+    host, board = beside("iperf -s -u", "iperf -c 10.0.1.2 -u -b 5M -t 1", "iperf")
+    report = host.split("Server Report:")[1]
+    assert "WARNING" not in host
+    found = re.search(r" ([\d.]+) Mbits/sec +([\d.]+) ms +(\d+)/ *(\d+) ", report)
+    assert found is not None, report
+    assert float(found[1]) == pytest.approx(5.24, rel=0.1) and float(found[2]) < 100
+    assert total(board) == (int(found[4]) - int(found[3])) * 1470
+
+
+def test_the_host_s_iperf_receives_what_the_board_s_sends() -> None:
+    host, board = beside("sleep 1; iperf -c 10.0.1.1 -t 1 -i 1", "timeout 5 iperf -s -P 1", "iperf")
+    found = re.search(r"0\.0000-[\d.]+ sec +([\d.]+) MBytes", host)
+    assert found is not None, host
+    assert total(board) == pytest.approx(float(found[1]) * 2**20, rel=0.02)
+
+
+def test_the_host_s_iperf_hears_where_the_board_s_datagrams_end() -> None:
+    host, board = beside("sleep 1; iperf -c 10.0.1.1 -u -t 1 -i 1", "timeout 6 iperf -s -u -P 1", "iperf", LINK_MBPS=10)
+    found = re.search(r"0\.0000-[\d.]+ sec +([\d.]+) MBytes +([\d.]+) Mbits/sec +[\d.]+ ms +(\d+)/ *(\d+) ", host)
+    assert found is not None, host
+    assert float(found[2]) == pytest.approx(9.57, rel=0.1)
+    assert (int(found[4]) - int(found[3])) * 1472 == pytest.approx(total(board), rel=0.05)
+
+
+def main(line: str, command: str, options: dict[str, int]) -> int:
     """Inside the namespace: a live board on tap0, and the host's side of it configured."""
     from tempfile import NamedTemporaryFile
 
     from board import Board
     from kernel.nsh import run_command
 
-    with Board("sim", live=True) as b, NamedTemporaryFile() as temporary:
+    with Board("sim", live=True, **options) as b, NamedTemporaryFile() as temporary:
         b.eth0.attach_tap("tap0")
         for words in ("link set lo up", "addr add 10.0.1.1/24 dev tap0", "link set tap0 up"):
             subprocess.run(["ip", *words.split()], check=True)
@@ -64,4 +110,4 @@ def main(line: str, command: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2]))
+    sys.exit(main(sys.argv[1], sys.argv[2], json.loads(sys.argv[3])))

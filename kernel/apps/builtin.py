@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from kernel.apps import App
 from kernel.apps.dd import DD
 from kernel.apps.hello import HELLO
+from kernel.apps.iperf import IPERF
 from kernel.apps.ping import PING
 from kernel.apps.tcpecho import TCPECHO
 from kernel.apps.udpblaster import UDPBLASTER
@@ -16,5 +17,5 @@ from kernel.nsh.main import NSH, SH
 
 def builtin_apps(options: Mapping[str, object]) -> dict[str, App]:
     """Those that are configured, by name."""
-    apps = (DD, HELLO, NSH, PING, SH, TCPECHO, UDPBLASTER, UDPECHO)
+    apps = (DD, HELLO, IPERF, NSH, PING, SH, TCPECHO, UDPBLASTER, UDPECHO)
     return {app.name: app for app in apps if not app.option or options.get(app.option)}

@@ -1,0 +1,328 @@
+"""iperf: measures how fast data goes over the network (nuttx-apps, netutils/iperf), with iperf 2 at the other end.
+
+NuttX's neither tells a UDP server the end nor reports to a UDP client; this one does both, so that iperf 2 prints what
+it should. Like NuttX's it serves one client and ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from errno import ENOMEM
+from getopt import GetoptError, getopt
+from typing import TYPE_CHECKING
+
+from kernel.apps import App
+from kernel.apps.iperfreport import Meter
+from kernel.apps.iperfudp import FIN_TRIES, LINGER, Losses, datagram, fin, server_report
+from kernel.apps.output import words
+from kernel.apps.tcpserver import Crew, stream
+from kernel.inet import inet_addr, inet_ntoa
+from kernel.kernel import SIGINT
+from kernel.socket import AF_INET, SO_REUSEADDR, SOCK_DGRAM, SOL_SOCKET, Socket
+
+if TYPE_CHECKING:
+    from kernel.syscalls import Sys
+
+PORT, INTERVAL, TIME = 5001, 3, 30
+NOBODY = "0.0.0.0"
+UDP_TX, BUFSIZE = 1472, 16 << 10
+RX_TIMEOUT = 10  # s
+MAX_DELAY = 64  # times 10 ms, between attempts of a UDP client without memory
+
+USAGE = "USAGE: {} [-sua] [-c <ip>] [-B <ip>] [-p <port>] [-i <interval>] [-t <time>]\niperf command:\n"
+OPTIONS = (
+    ("c", "client", "<ip>", "run in client mode, connecting to <host>"),
+    ("s", "server", "", "run in server mode"),
+    ("u", "udp", "", "use UDP rather than TCP"),
+    ("B", "bind", "<ip>", "ip to bind"),
+    ("p", "port", "<port>", "server port to listen on/connect to"),
+    ("i", "interval", "<interval>", "seconds between periodic bandwidth reports"),
+    ("t", "time", "<time>", "time in seconds to transmit for (default 30 secs)"),
+    ("a", "abort", "", "abort running iperf"),
+)
+"""Letter, long name, what its value is called, and what it means."""
+
+
+class UsageError(Exception):
+    """The command line makes no sense; the text says why."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The command line. ``interval`` and ``time`` are seconds; a ``time`` of 0 is for ever."""
+
+    server: bool
+    udp: bool
+    own: str
+    peer: str
+    port: int
+    interval: int
+    time: int
+
+    def describe(self) -> str:
+        """As NuttX shows it."""
+        mode = f"{'udp' if self.udp else 'tcp'}-{'server' if self.server else 'client'}"
+        sport, dport = (self.port, PORT) if self.server else (PORT, self.port)
+        ends = f"sip={self.own}:{sport},dip={self.peer}:{dport}, "
+        return f"\n mode={mode} {ends}interval={self.interval}, time={self.time}"
+
+
+def usage(name: str) -> str:
+    """What -s, -c and the others are."""
+    lines = []
+    for letter, long, value, text in OPTIONS:
+        lines.append(f"  {f'-{letter}, --{long}' + (f'={value}' if value else ''):<20} {text}\n")
+    return USAGE.format(name) + "".join(lines)
+
+
+def given_options(argv: list[str]) -> dict[str, str]:
+    """The options of a command line by letter. Raises UsageError."""
+    letters = "".join(letter + (":" if value else "") for letter, _, value, _ in OPTIONS)
+    longs = [long + ("=" if value else "") for _, long, value, _ in OPTIONS]
+    try:
+        found, rest = getopt(argv[1:], letters, longs)
+    except GetoptError as error:
+        raise UsageError(f'{argv[0]}: invalid option "{"-" if len(error.opt) == 1 else "--"}{error.opt}"') from None
+    if rest:
+        raise UsageError(f'{argv[0]}: unexpected argument "{rest[0]}"')
+    names = {f"--{long}": letter for letter, long, _, _ in OPTIONS}
+    return {names.get(name, name[1:]): value for name, value in found}
+
+
+def number(argv0: str, options: dict[str, str], letter: str, otherwise: int, most: int = 2**31 - 1) -> int:
+    """The number that an option has. Raises UsageError."""
+    text = options.get(letter)
+    if text is None:
+        return otherwise
+    try:
+        value = int(text, 0)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= most:
+        long, name = next((long, name) for short, long, name, _ in OPTIONS if short == letter)
+        raise UsageError(f'{argv0}: invalid argument "{text}" to option -{letter}|--{long}={name}')
+    return value
+
+
+def make_plan(sys: Sys, options: dict[str, str], own: str) -> Plan:
+    """What the options ask for. Raises UsageError."""
+    argv0 = sys.argv[0]
+    if ("c" in options) == ("s" in options):
+        raise UsageError("ERROR: should specific client/server mode")
+    try:
+        peer = inet_ntoa(inet_addr(options.get("c", NOBODY)))
+    except OSError:
+        raise UsageError(f'{argv0}: invalid argument "{options["c"]}" to option -c|--client=<ip>') from None
+    interval = number(argv0, options, "i", INTERVAL) or INTERVAL
+    time = number(argv0, options, "t", 0 if "s" in options else TIME)
+    return Plan(
+        server="s" in options,
+        udp="u" in options,
+        own=own,
+        peer=peer,
+        port=number(argv0, options, "p", PORT, 65535) or PORT,
+        interval=interval,
+        time=max(time, interval) if time else 0,
+    )
+
+
+def own_address(sys: Sys, options: dict[str, str]) -> str:
+    """The one of -B, or of CONFIG_NETUTILS_IPERFTEST_DEVNAME. Raises UsageError."""
+    if "B" in options:
+        try:
+            return inet_ntoa(inet_addr(options["B"]))
+        except OSError:
+            raise UsageError("ERROR: access IP is 0xffffffff") from None
+    try:
+        address = sys.kernel.net.device(str(sys.kernel.options["NETUTILS_IPERFTEST_DEVNAME"])).ipaddr
+    except OSError:
+        address = NOBODY
+    if address == NOBODY:
+        raise UsageError("ERROR: access IP is 0x00")
+    return address
+
+
+class Run:
+    """One measurement. ``meter`` counts, prints, and says when the time is over."""
+
+    def __init__(self, sys: Sys, plan: Plan, meter: Meter) -> None:
+        self.sys = sys
+        self.plan = plan
+        self.meter = meter
+
+    def run(self) -> None:
+        """To its end, whatever that is: the time is over, the peer has ended, something failed or a signal came."""
+        plan = self.plan
+        kind = f"{'udp' if plan.udp else 'tcp'} {'server' if plan.server else 'client'}"
+        work = {
+            "tcp server": self._tcp_server,
+            "tcp client": self._tcp_client,
+            "udp server": self._udp_server,
+            "udp client": self._udp_client,
+        }[kind]
+        try:
+            work()
+        except InterruptedError:
+            pass
+        except OSError as error:
+            what = (error.strerror or "").split(":")[0].split(" ")[0]
+            self.failed(f"{kind} {what}", error)
+
+    def failed(self, what: str, error: OSError) -> None:
+        """Says so."""
+        self.sys.print(f"{what} error, error code: {error.errno}, reason: {words(self.sys, error)}")
+
+    def _timeout(self, sock: Socket) -> None:
+        if self.sys.kernel.options.get("NET_SOCKOPTS"):
+            sock.settimeout(RX_TIMEOUT)
+
+    def _listen(self, sock: Socket) -> None:
+        if self.sys.kernel.options.get("NET_SOCKOPTS"):
+            sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+        sock.bind((self.plan.own, self.plan.port))
+
+    # TCP
+
+    def _tcp_server(self) -> None:
+        with stream(self.sys) as listener:
+            self._listen(listener)
+            listener.listen(5)
+            client, peer = listener.accept()
+            with client:
+                self.sys.print(f"accept: {peer[0]}:{peer[1]}")
+                self._timeout(client)
+                self.meter.start()
+                while not self.meter.over:
+                    n = len(client.recv(BUFSIZE))
+                    if n == 0:
+                        self.sys.print(f"closed by the peer: {peer[0]}:{peer[1]}")
+                        return
+                    self.meter.total += n
+
+    def _tcp_client(self) -> None:
+        with stream(self.sys) as sock:
+            sock.connect((self.plan.peer, self.plan.port))
+            self.meter.start()
+            data = bytes(BUFSIZE)
+            while not self.meter.over:
+                self.meter.total += sock.send(data)
+
+    # UDP
+
+    def _udp_server(self) -> None:
+        with self.sys.socket(AF_INET, SOCK_DGRAM) as sock:
+            self._listen(sock)
+            self.sys.print(f"want recv={BUFSIZE}")
+            losses = Losses()
+            while not self.meter.over:
+                data, peer = sock.recvfrom(BUFSIZE)
+                if not self.meter.started:
+                    self.sys.print(f"accept: {peer[0]}:{peer[1]}")
+                    self._timeout(sock)
+                    self.meter.start()
+                self.meter.total += len(data)
+                if losses.take(data, self.sys.now_ns):
+                    self.meter.stop()
+                    self._answer(sock, data, peer, losses)
+
+    def _answer(self, sock: Socket, data: bytes, peer: tuple[str, int], losses: Losses) -> None:
+        """Tells the client what came, again as often as it asks for it: the answer may be lost."""
+        report = server_report(data, self.meter.total, self.meter.elapsed_ns, losses)
+        if self.sys.kernel.options.get("NET_SOCKOPTS"):
+            sock.settimeout(LINGER)
+            try:
+                while True:
+                    sock.sendto(report, peer)
+                    peer = sock.recvfrom(BUFSIZE)[1]
+            except TimeoutError:
+                return
+        sock.sendto(report, peer)
+
+    def _udp_client(self) -> None:
+        with self.sys.socket(AF_INET, SOCK_DGRAM) as sock:
+            sock.connect((self.plan.peer, self.plan.port))
+            self.meter.start()
+            number = 0
+            try:
+                while not self.meter.over:
+                    number += 1
+                    self._send(sock, datagram(number, self.sys.now_ns, UDP_TX))
+                    self.meter.total += UDP_TX
+            except InterruptedError:
+                pass
+            except OSError as error:
+                self.sys.print(f"udp client send abort: err={error.errno}")
+            self.meter.stop()
+            self._finish(sock, number + 1)
+
+    def _send(self, sock: Socket, data: bytes) -> None:
+        """Waits while there is no memory."""
+        delay = 1
+        while True:
+            try:
+                sock.send(data)
+                return
+            except OSError as error:
+                if error.errno != ENOMEM:
+                    raise
+            self.sys.usleep(delay * 10_000)
+            delay = min(2 * delay, MAX_DELAY)
+
+    def _finish(self, sock: Socket, number: int) -> None:
+        """Tells the server that this was all, until it answers. That nobody does is no error."""
+        if self.sys.kernel.options.get("NET_SOCKOPTS"):
+            sock.settimeout(0.25)
+            for _ in range(FIN_TRIES):
+                try:
+                    sock.send(fin(number, self.sys.now_ns, UDP_TX))
+                    sock.recv(UDP_TX)
+                    return
+                except TimeoutError:
+                    continue
+                except InterruptedError:
+                    raise
+                except OSError:
+                    return
+        else:
+            sock.send(fin(number, self.sys.now_ns, UDP_TX))
+
+
+def abort(sys: Sys) -> None:
+    """Ends all the others, as Ctrl-C does."""
+    for pid, task in list(sys.kernel.tasks.by_pid.items()):
+        if task.entry is main and pid != sys.getpid():
+            sys.kill(pid, SIGINT)
+
+
+def main(sys: Sys) -> int:
+    """iperf -s|-c ip [-u] [-B ip] [-p port] [-i interval] [-t time], or iperf -a."""
+    try:
+        options = given_options(sys.argv)
+        if "a" in options:
+            abort(sys)
+            return 0
+        plan = make_plan(sys, options, own_address(sys, options))
+    except UsageError as error:
+        sys.print(f"{error}\n{usage(sys.argv[0])}", end="")
+        return 1
+    sys.signal(SIGINT)
+    sys.print(f"     IP: {plan.own}")
+    sys.print(plan.describe())
+    heap = sys.kernel.heap
+    try:
+        buffer = heap.malloc(UDP_TX if plan.udp and not plan.server else BUFSIZE, "iperf buffer")
+    except OSError:
+        sys.print("create buffer: not enough memory")
+        return 1
+    try:
+        with Crew(sys) as crew:
+            meter = Meter(sys, crew, plan.interval, plan.time)
+            Run(sys, plan, meter).run()
+            meter.finish()
+    finally:
+        heap.free(buffer)
+    sys.print("iperf exit")
+    return 0
+
+
+IPERF = App("iperf", main, option="NETUTILS_IPERF")
