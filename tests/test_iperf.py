@@ -131,7 +131,7 @@ def test_a_client_that_falls_silent_is_given_up() -> None:
 
 
 def test_nobody_there_is_an_error() -> None:
-    with pair() as (server, client):
+    with pair() as (_, client):
         reply = client.nsh(f"iperf -c {SERVER} -t 1")
         assert reply.lines[-2:] == [
             "tcp client connect error, error code: 111, reason: Unknown error 111",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from kernel.apps import App
 from kernel.apps.dd import DD
 from kernel.apps.hello import HELLO
+from kernel.apps.inetd import INETD
 from kernel.apps.iperf import IPERF
 from kernel.apps.ping import PING
 from kernel.apps.tcpecho import TCPECHO
@@ -17,5 +18,5 @@ from kernel.nsh.main import NSH, SH
 
 def builtin_apps(options: Mapping[str, object]) -> dict[str, App]:
     """Those that are configured, by name."""
-    apps = (DD, HELLO, IPERF, NSH, PING, SH, TCPECHO, UDPBLASTER, UDPECHO)
+    apps = (DD, HELLO, INETD, IPERF, NSH, PING, SH, TCPECHO, UDPBLASTER, UDPECHO)
     return {app.name: app for app in apps if not app.option or options.get(app.option)}

@@ -6,6 +6,7 @@ it should. Like NuttX's it serves one client and ends.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from errno import ENOMEM
 from getopt import GetoptError, getopt
@@ -184,7 +185,8 @@ class Run:
     # TCP
 
     def _tcp_server(self) -> None:
-        with stream(self.sys) as listener:
+        listener = stream(self.sys)
+        with listener:
             self._listen(listener)
             listener.listen(5)
             client, peer = listener.accept()
@@ -315,8 +317,8 @@ def main(sys: Sys) -> int:
         sys.print("create buffer: not enough memory")
         return 1
     try:
-        with Crew(sys) as crew:
-            meter = Meter(sys, crew, plan.interval, plan.time)
+        crew = Crew(sys)
+        with closing(Meter(sys, crew, plan.interval, plan.time)) as meter, crew:
             Run(sys, plan, meter).run()
             meter.finish()
     finally:

@@ -62,6 +62,9 @@ class Meter:
         self.stop()
         if self._task is not None:
             self._sys.waitpid(self._task)
+
+    def close(self) -> None:
+        """Gives back what it has; its task has ended."""
         self._stopped.destroy()
 
     def _report(self, sys: Sys) -> None:

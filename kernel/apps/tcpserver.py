@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from kernel.errors import TaskExit
-from kernel.socket import AF_INET, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, TcpSocket
+from kernel.socket import AF_INET, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, Socket, TcpSocket
 from kernel.syslog import LOG_WARNING
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Crew:
         self._sys = sys
         self._tasks: list[Task] = []
 
-    def start(self, entry: Callable[[Any], Any], name: str, socket: TcpSocket | None = None) -> Task:
+    def start(self, entry: Callable[[Any], Any], name: str, socket: Socket | None = None) -> Task:
         """Another one; ``socket`` is its own. Raises OSError (ENOMEM)."""
         sys = self._sys
         self._tasks = [task for task in self._tasks if task.alive]
