@@ -81,6 +81,17 @@ def test_the_host_s_iperf_hears_where_the_board_s_datagrams_end() -> None:
     assert (int(found[4]) - int(found[3])) * 1472 == pytest.approx(total(board), rel=0.05)
 
 
+def test_nc_feeds_the_tcpserver() -> None:
+    _, board = beside("tcpserver", "head -c 1024000 /dev/zero | nc -N -w 5 10.0.1.2 5471", "nc")
+    assert board.endswith("server: The client broke the connection\n") and "] 0: Received 50 buffers: " in board
+
+
+def test_nc_hears_the_tcpclient() -> None:
+    host, board = beside("sleep 1; tcpclient", "timeout 5 nc -l 5471 | head -c 1000000 | wc -c", "nc")
+    assert host == "1000000\n"
+    assert re.search(r"client: Connected\n(?s:.*)client: send failed: (104|32)\n$", board), board
+
+
 def main(line: str, command: str, options: dict[str, int]) -> int:
     """Inside the namespace: a live board on tap0, and the host's side of it configured."""
     from tempfile import NamedTemporaryFile

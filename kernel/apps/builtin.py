@@ -10,6 +10,7 @@ from kernel.apps.hello import HELLO
 from kernel.apps.inetd import INETD
 from kernel.apps.iperf import IPERF
 from kernel.apps.ping import PING
+from kernel.apps.tcpblaster import TCPCLIENT, TCPSERVER
 from kernel.apps.tcpecho import TCPECHO
 from kernel.apps.udpblaster import UDPBLASTER
 from kernel.apps.udpecho import UDPECHO
@@ -18,5 +19,5 @@ from kernel.nsh.main import NSH, SH
 
 def builtin_apps(options: Mapping[str, object]) -> dict[str, App]:
     """Those that are configured, by name."""
-    apps = (DD, HELLO, INETD, IPERF, NSH, PING, SH, TCPECHO, UDPBLASTER, UDPECHO)
+    apps = (DD, HELLO, INETD, IPERF, NSH, PING, SH, TCPCLIENT, TCPECHO, TCPSERVER, UDPBLASTER, UDPECHO)
     return {app.name: app for app in apps if not app.option or options.get(app.option)}
