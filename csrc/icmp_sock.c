@@ -42,7 +42,10 @@ bool icmp_deliver(struct rxpkt *p, uint32_t id)
           return true;
         }
       if (keep_copy(net, c, p->iob))
-        iob_free_chain(net->board, p->iob);
+        {
+          iob_free_chain(net->board, p->iob);
+          netwait_wake(net->board, &c->rx);
+        }
       else
         {
           net->stats.icmp.drop++;

@@ -123,6 +123,19 @@ int64_t udp_start(struct board *b, struct udp_conn *c, const uint8_t *data, uint
                   uint16_t rport, uint32_t flags, struct iob_s *first);
 int64_t udp_continue(struct board *b, struct udp_wrb *w, struct iob_s *iob, const uint8_t *data);
 
+/* poll.c */
+
+struct poll_place             /* where a socket wakes whoever waits for it */
+{
+  struct netwait *rx, *snd, *wrb;     /* wrb: NULL if it needs no header to send */
+  uint32_t room;                      /* enum poll_iob: the buffers it sends from; 0: none */
+};
+
+int  poll_watch(struct board *b, int32_t poller, const struct poll_place *at, uint32_t events,
+                int64_t limit);                               /* 0, -ENOMEM: `limit` tasks poll it, -EBADF, -EINVAL */
+void poll_notify(struct board *b, const struct netwait *w);
+void poll_fini(struct net *net);
+
 /* Big-endian fields of a packet. */
 
 static inline uint32_t get16(const uint8_t *p)
@@ -152,8 +165,9 @@ static inline uint8_t *iob_at(struct iob_s *iob, uint32_t offset)   /* a byte of
   return iob->io_data + iob->io_offset + offset;
 }
 
-static inline void netwait_wake(struct board *b, struct netwait *w)       /* one of those announced */
+static inline void netwait_wake(struct board *b, struct netwait *w)       /* one of those announced, and all pollers */
 {
+  if (w->polled) poll_notify(b, w);
   if (w->expected == 0) return;
   w->expected--;
   nxsem_post_c(b, &w->sem);
@@ -161,7 +175,15 @@ static inline void netwait_wake(struct board *b, struct netwait *w)       /* one
 
 static inline void netwait_wake_all(struct board *b, struct netwait *w)
 {
-  while (w->expected) netwait_wake(b, w);
+  if (w->polled) poll_notify(b, w);
+  for (; w->expected; w->expected--) nxsem_post_c(b, &w->sem);
+}
+
+/* Of a connection that begins: whoever polled the last one of this number is not there any more, or about to go. */
+
+static inline struct netwait netwait_renew(const struct netwait *w)
+{
+  return (struct netwait){ .sem = w->sem, .polled = w->polled };
 }
 
 static inline int netwait_expect(struct netwait *w, int answer)           /* whoever gets this answer will wait */

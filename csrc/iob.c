@@ -187,8 +187,7 @@ static inline void iob_release(struct board *b, struct iob_s *iob)
       iob->io_flink = p->freelist;
       p->freelist = iob;
     }
-  if (unlikely(p->notifier_div && p->notify) && p->count > 0 && !((uint32_t)p->count & (p->notifier_div - 1)))
-    p->notify(b);
+  if (unlikely(p->notify != NULL)) p->notify(b);
 }
 
 struct iob_s *iob_free(struct board *b, struct iob_s *iob)

@@ -89,7 +89,8 @@ struct iob_pool
 
   bool          timeout_leak; /* option: keep today's NuttX behaviour after a wait that timed out */
   uint32_t      notifier_div; /* CONFIG_IOB_NOTIFIER_DIV rounded down to a power of two; 0: no notifier */
-  void        (*notify)(struct board *b);   /* what iob_free calls then; NULL: nobody asked yet */
+  void        (*notify)(struct board *b);   /* what iob_free calls; NULL: nobody asked yet */
+  uint32_t      npollers;     /* tasks that poll until they can send */
   int32_t       lowwater;     /* fewest free buffers ever seen */
   uint64_t      nallocs;      /* buffers handed out; what of them is not held any more was freed */
   uint64_t      nfails;       /* try-allocations that got nothing, and waits that ended without a buffer */

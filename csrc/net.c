@@ -51,6 +51,9 @@ static const struct { int64_t value, min, max; } defaults[NETCFG_NOPTIONS] =
   [NETCFG_TCP_WINDOW_SCALE_FACTOR] = { 0, 0, 14 },
   [NETCFG_TCP_TIMESTAMPS]          = { 0, 0, 1 },
   [NETCFG_TCP_NAGLE]               = { 0, 0, 1 },
+  [NETCFG_TCP_NPOLLWAITERS]        = { 2, 1, 65535 },
+  [NETCFG_UDP_NPOLLWAITERS]        = { 1, 1, 65535 },
+  [NETCFG_ICMP_NPOLLWAITERS]       = { 1, 1, 65535 },
 };
 
 static struct net *net_new(struct board *b)
@@ -145,6 +148,7 @@ void net_fini(struct board *b)
   for (uint32_t i = 0; i < net->ndevs; i++)
     if (net->dev[i].fini) net->dev[i].fini(net->dev[i].priv);
   tcp_fini(net);
+  poll_fini(net);
   free(net->udp);
   free(net->wrb);
   free(net->icmp);

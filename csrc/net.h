@@ -46,6 +46,28 @@ struct netwait
 {
   struct sem sem;
   int32_t    expected;        /* announced and not woken yet */
+  struct poll_link *polled;   /* pollers that are woken, too */
+};
+
+/* A task in poll(), see poll.c. */
+
+#define NET_POLL_LINKS 3u     /* places where one socket can wake it */
+#define NET_POLL_MAX   65535u /* sockets it can watch */
+
+enum poll_iob { POLL_ROOM_ANY = 1, POLL_ROOM_THROTTLED = 2 };
+
+struct poll_link
+{
+  struct poll_link *next, **prev;
+  struct poller    *poller;
+};
+
+struct poller
+{
+  struct sem sem;
+  struct poll_link *link;     /* cap of them, nlinks in use */
+  uint32_t   nlinks, cap;
+  uint32_t   room;            /* enum poll_iob: wakes it when such a buffer is free */
 };
 
 /* What a call that would have to sleep answers instead: below every errno. */
@@ -177,6 +199,9 @@ enum net_option
   NETCFG_TCP_WINDOW_SCALE_FACTOR,
   NETCFG_TCP_TIMESTAMPS,      /* not in NuttX */
   NETCFG_TCP_NAGLE,           /* not in NuttX */
+  NETCFG_TCP_NPOLLWAITERS,    /* tasks that may poll one socket at a time */
+  NETCFG_UDP_NPOLLWAITERS,
+  NETCFG_ICMP_NPOLLWAITERS,
   NETCFG_NOPTIONS
 };
 
@@ -304,6 +329,7 @@ struct net
   struct netwait   wrbwait;           /* senders that wait for a header */
 
   struct tcp       *tcp;              /* see tcp.h; NULL: not built in */
+  struct table      pollers;
 
   struct icmp_conn *icmp;
   uint32_t          nicmp;

@@ -18,9 +18,12 @@ void work_notifier_signal(struct board *b, enum work_evtype evtype, uint32_t qua
     }
 }
 
-static void iob_available(struct board *b)
+void iob_freed(struct board *b)
 {
-  work_notifier_signal(b, WORK_IOB_AVAIL, 0);
+  const struct iob_pool *p = &b->iob;
+  if (p->notifier_div && p->count > 0 && !((uint32_t)p->count & (p->notifier_div - 1)))
+    work_notifier_signal(b, WORK_IOB_AVAIL, 0);
+  if (p->npollers) poll_room(b);
 }
 
 int32_t notifier_setup(struct board *b, int32_t evtype, uint32_t qualifier, int32_t qid, int32_t work)
@@ -36,7 +39,7 @@ int32_t notifier_setup(struct board *b, int32_t evtype, uint32_t qualifier, int3
   struct notifier **end = &b->notifiers;
   while (*end) end = &(*end)->next;
   *end = e;
-  if (evtype == WORK_IOB_AVAIL) b->iob.notify = iob_available;
+  if (evtype == WORK_IOB_AVAIL) b->iob.notify = iob_freed;
   return e->key;
 }
 

@@ -23,5 +23,7 @@ struct notifier
 
 void work_notifier_signal(struct board *b, enum work_evtype evtype, uint32_t qualifier);
 void notifier_fini(struct board *b);
+void iob_freed(struct board *b);          /* iob_pool.notify, once there is somebody to tell */
+void poll_room(struct board *b);          /* poll.c */
 
 #endif

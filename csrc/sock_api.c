@@ -2,6 +2,17 @@
 
 #include "inet.h"
 
+/* What can be done without waiting: enum net_pollevent. Sending asks for a buffer without regard to the throttle, as
+ * NuttX does, although a blocking sender takes a throttled one. */
+
+static uint32_t udp_ready(struct board *b, const struct udp_conn *c)
+{
+  uint32_t events = c->readahead.head ? NET_POLLIN : 0;
+  if (c->error) events |= NET_POLLIN | NET_POLLERR;
+  bool room = (!c->sndbufs || c->txsize < c->sndbufs) && iob_navail(b, false) > 0 && b->net->wrb_free;
+  return room ? events | NET_POLLOUT : events;
+}
+
 int64_t udp_get(struct board *b, int32_t conn, uint32_t what)
 {
   const struct udp_conn *c = udp_find(b, conn);
@@ -28,6 +39,7 @@ int64_t udp_get(struct board *b, int32_t conn, uint32_t what)
       case SOCK_RXSEM:   return c->rx.sem.id;
       case SOCK_SNDSEM:  return c->snd.sem.id;
       case SOCK_WRBSEM:  return b->net->wrbwait.sem.id;
+      case SOCK_READY:   return udp_ready(b, c);
       default:           return -EINVAL;
     }
 }
@@ -56,6 +68,14 @@ int32_t udp_set(struct board *b, int32_t conn, uint32_t what, int64_t value)
         return 0;
       default: return -EINVAL;
     }
+}
+
+int32_t udp_pollsetup(struct board *b, int32_t conn, int32_t poller, uint32_t events)
+{
+  struct udp_conn *c = udp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  struct poll_place at = { .rx = &c->rx, .snd = &c->snd, .wrb = &b->net->wrbwait, .room = POLL_ROOM_ANY };
+  return poll_watch(b, poller, &at, events, b->net->cfg[NETCFG_UDP_NPOLLWAITERS]);
 }
 
 /* Without write buffers: 0 once drivers have taken everything that was queued up to `queued`, else -EAGAIN: the caller
@@ -95,7 +115,7 @@ int32_t icmp_socket(struct board *b)
     {
       struct icmp_conn *c = &net->icmp[i];
       if (c->used) continue;
-      struct netwait rx = { .sem = c->rx.sem }, snd = { .sem = c->snd.sem };
+      struct netwait rx = netwait_renew(&c->rx), snd = netwait_renew(&c->snd);
       *c = (struct icmp_conn){ .used = true, .sndbuf = c->sndbuf, .rx = rx, .snd = snd };
       return (int32_t)i;
     }
@@ -212,6 +232,22 @@ int64_t icmp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len,
   return answer(b, n);
 }
 
+int32_t icmp_pollsetup(struct board *b, int32_t conn, int32_t poller, uint32_t events)
+{
+  struct icmp_conn *c = icmp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  struct poll_place at = { .rx = &c->rx, .snd = &c->snd };
+  return poll_watch(b, poller, &at, events, b->net->cfg[NETCFG_ICMP_NPOLLWAITERS]);
+}
+
+/* A request waits in the socket's own memory, so that there is always room to send. */
+
+static uint32_t icmp_ready(const struct icmp_conn *c)
+{
+  if (c->error) return NET_POLLIN | NET_POLLERR;
+  return NET_POLLOUT | (iob_peek_queue(&c->readahead) || c->direct ? NET_POLLIN : 0);
+}
+
 int32_t icmp_get(struct board *b, int32_t conn, uint32_t what)
 {
   const struct icmp_conn *c = icmp_find(b, conn);
@@ -221,6 +257,7 @@ int32_t icmp_get(struct board *b, int32_t conn, uint32_t what)
       case SOCK_RXSEM:   return (int32_t)c->rx.sem.id;
       case SOCK_SNDSEM:  return (int32_t)c->snd.sem.id;
       case SOCK_BOUNDIF: return c->dev;
+      case SOCK_READY:   return (int32_t)icmp_ready(c);
       default:           return -EINVAL;
     }
 }

@@ -3,7 +3,7 @@
  * Each file has one job: tcp_conn.c connections and their ends; tcp_handshake.c how they begin; tcp_input.c what a
  * segment does to the state; tcp_option.c options; tcp_ack.c acknowledgements, round-trip time and congestion;
  * tcp_read.c received data, in order and not; tcp_write.c data to be sent; tcp_output.c segments; tcp_timer.c timers;
- * tcp_sock.c the owner's side.
+ * tcp_sock.c and tcp_opt.c the owner's side.
  *
  * A segment leaves in two ways. What answers a bad or a duplicate one goes at once, as a reply. Everything else is
  * decided when the device asks (tcp_output): a connection that may have something puts itself on the list of its device

@@ -145,7 +145,7 @@ struct tcp_conn *tcp_alloc(struct net *net)
   if (c == end) c = make_room(net);
   if (c == NULL || !has_sems(net->board, c)) return NULL;
 
-  struct netwait rx = { .sem = c->rx.sem }, snd = { .sem = c->snd.sem };
+  struct netwait rx = netwait_renew(&c->rx), snd = netwait_renew(&c->snd);
   *c = (struct tcp_conn){ .state = TCP_ALLOCATED, .flags = SF_INITD, .rx = rx, .snd = snd, .ttl = IP_TTL_DEFAULT };
   c->rcvbufs = (uint32_t)net->cfg[NETCFG_RECV_BUFSIZE];
   c->sndbufs = (uint32_t)net->cfg[NETCFG_SEND_BUFSIZE];

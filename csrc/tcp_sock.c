@@ -1,4 +1,5 @@
-/* tcp_sock.c - TCP sockets from the side of their owner. Python calls these, and sleeps where they say (enum net_wait). */
+/* tcp_sock.c - TCP sockets from the side of their owner. Python calls these, and sleeps where they say (enum net_wait).
+ * Settings and state are in tcp_opt.c. */
 
 #include "tcp.h"
 
@@ -261,119 +262,6 @@ int64_t tcp_shutdown(struct board *b, int32_t conn, int32_t how)
     }
   tcp_wakeup(net, c);
   return answer(b, 0);
-}
-
-/* What can be done without waiting: enum poll_event. */
-
-static uint32_t ready(struct board *b, const struct tcp_conn *c)
-{
-  if (c->state == TCP_LISTEN) return c->accept_head ? NET_POLLIN : 0;
-  if (c->state == TCP_CLOSED) return NET_POLLIN | NET_POLLOUT | NET_POLLHUP | (c->error ? NET_POLLERR : 0);
-  if (!tcp_synchronized(c)) return 0;
-  uint32_t events = readahead_len(&c->readahead) || c->finrcvd || c->rdshut ? NET_POLLIN : 0;
-  bool room = (!c->sndbufs || c->txsize < c->sndbufs) && iob_navail(b, true) > 0 && b->net->tcp->wrb_free;
-  if (c->fin || room) events |= NET_POLLOUT;
-  return events;
-}
-
-int64_t tcp_get(struct board *b, int32_t conn, uint32_t what)
-{
-  struct tcp *tcp = b->net ? b->net->tcp : NULL;
-  if (tcp == NULL || conn < 0 || (uint32_t)conn >= tcp->nconns) return -EBADF;
-  const struct tcp_conn *c = &tcp->conn[conn];
-  if (c->state == TCP_CLOSED && !c->owned) return -EBADF;
-  switch (what)
-    {
-      case SOCK_FLAGS:    return c->flags;
-      case SOCK_STATE:    return c->state;
-      case SOCK_LADDR:    return c->laddr;
-      case SOCK_LPORT:    return c->lport;
-      case SOCK_RADDR:    return c->raddr;
-      case SOCK_RPORT:    return c->rport;
-      case SOCK_RCVBUF:   return c->rcvbufs;
-      case SOCK_SNDBUF:   return c->sndbufs;
-      case SOCK_REUSE:    return c->reuseaddr;
-      case SOCK_TTL:      return c->ttl;
-      case SOCK_BOUNDIF:  return c->boundif;
-      case SOCK_ERROR:    return c->error;
-      case SOCK_RXSIZE:   return readahead_len(&c->readahead);
-      case SOCK_TXSIZE:   return c->txsize;
-      case SOCK_QUEUED:   return (int64_t)(c->acked + c->txsize);
-      case SOCK_SENT:     return (int64_t)c->acked;
-      case SOCK_RXSEM:    return c->rx.sem.id;
-      case SOCK_SNDSEM:   return c->snd.sem.id;
-      case SOCK_WRBSEM:   return tcp->wrbwait.sem.id;
-      case SOCK_READY:    return ready(b, c);
-      case SOCK_NODELAY:  return c->nodelay;
-      case SOCK_KEEPALIVE: return c->keepalive;
-      case SOCK_KEEPIDLE: return c->keepidle / NSEC_PER_SEC;
-      case SOCK_KEEPINTVL: return c->keepintvl / NSEC_PER_SEC;
-      case SOCK_KEEPCNT:  return c->keepcnt;
-      case SOCK_MSS:      return c->mss;
-      case SOCK_RTO:      return tcp_rto(b->net, c);
-      case SOCK_OWNED:    return c->owned;
-      default:            return -EINVAL;
-    }
-}
-
-static int32_t set_keepalive(struct net *net, struct tcp_conn *c, bool on)
-{
-  c->keepalive = on;
-  c->keepprobes = 0;
-  if (!on)
-    tcp_timer_stop(c, TCPT_KEEP);
-  else if (tcp_synchronized(c))
-    tcp_timer_set(net, c, TCPT_KEEP, c->keepidle);
-  return 0;
-}
-
-int32_t tcp_set(struct board *b, int32_t conn, uint32_t what, int64_t value)
-{
-  struct tcp_conn *c = tcp_find(b, conn);
-  if (c == NULL) return -EBADF;
-  switch (what)
-    {
-      case SOCK_RCVBUF:   c->rcvbufs = (uint32_t)value; return 0;
-      case SOCK_SNDBUF:   c->sndbufs = (uint32_t)value; return 0;
-      case SOCK_REUSE:    c->reuseaddr = value; return 0;
-      case SOCK_ERROR:    c->error = (int32_t)value; return 0;
-      case SOCK_KEEPALIVE: return set_keepalive(b->net, c, value);
-      case SOCK_NODELAY:
-        c->nodelay = value;
-        tcp_pending(b->net, c);
-        return 0;
-      case SOCK_TTL:
-        if (value < 1 || value > 255) return -EINVAL;
-        c->ttl = (uint8_t)value;
-        return 0;
-      case SOCK_KEEPIDLE:
-      case SOCK_KEEPINTVL:
-        if (value < 1 || value > INT32_MAX) return -EINVAL;
-        *(what == SOCK_KEEPIDLE ? &c->keepidle : &c->keepintvl) = value * NSEC_PER_SEC;
-        return set_keepalive(b->net, c, c->keepalive);
-      case SOCK_KEEPCNT:
-        if (value < 1 || value > 255) return -EINVAL;
-        c->keepcnt = (uint8_t)value;
-        return 0;
-      case SOCK_BOUNDIF:
-        if (value && netdev_find(b, (int32_t)value) == NULL) return -ENODEV;
-        c->boundif = (uint8_t)value;
-        return 0;
-      case SOCK_NONBLOCK:
-        c->flags = (uint8_t)(value ? c->flags | SF_NONBLOCK : c->flags & ~SF_NONBLOCK);
-        return 0;
-      default: return -EINVAL;
-    }
-}
-
-/* All connections, oldest first, also those that no socket has any more: how many numbers were stored. */
-
-int32_t tcp_list(struct board *b, int32_t *out, int32_t n)
-{
-  struct tcp *tcp = b->net ? b->net->tcp : NULL;
-  int32_t k = 0;
-  for (struct tcp_conn *c = tcp ? tcp->head : NULL; c && k < n; c = c->next) out[k++] = (int32_t)(c - tcp->conn);
-  return k;
 }
 
 /* The queue on which the timers are work. */

@@ -155,7 +155,7 @@ void udp_netdown(struct netdev *dev)
     {
       udp_write_discard(net, c, dev->index);
       if (c->laddr == INADDR_ANY || c->laddr != dev->ipaddr) continue;
-      if (c->rx.expected) c->error = ENETUNREACH;
+      if (c->rx.expected || c->rx.polled) c->error = ENETUNREACH;
       netwait_wake_all(net->board, &c->rx);
     }
 }

@@ -39,7 +39,7 @@ int32_t udp_socket(struct board *b)
   struct udp_conn *c = net->udp;
   while (c < net->udp + net->nudp && c->flags) c++;
   if (c == net->udp + net->nudp) return -ENOMEM;
-  struct netwait rx = { .sem = c->rx.sem }, snd = { .sem = c->snd.sem };
+  struct netwait rx = netwait_renew(&c->rx), snd = netwait_renew(&c->snd);
   *c = (struct udp_conn){ .flags = SF_INITD, .rx = rx, .snd = snd, .ttl = IP_TTL_DEFAULT };
   c->rcvbufs = (uint32_t)net->cfg[NETCFG_RECV_BUFSIZE];
   c->sndbufs = (uint32_t)net->cfg[NETCFG_SEND_BUFSIZE];

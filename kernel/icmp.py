@@ -42,6 +42,12 @@ class IcmpSocket(Socket, kind=SOCK_DGRAM, proto=IPPROTO_ICMP, option="NET_ICMP_S
     def _core_socket(self, board: Any) -> int:
         return int(lib.icmp_socket(board))
 
+    def _pollsetup(self, poller: int, events: int) -> int:
+        return int(lib.icmp_pollsetup(self._board, self.conn, poller, events))
+
+    def _ready(self) -> int:
+        return int(lib.icmp_get(self._board, self.conn, lib.SOCK_READY))
+
     def _core_close(self) -> int:
         return self._call(lib.icmp_close)
 

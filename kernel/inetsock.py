@@ -59,6 +59,7 @@ class InetSocket(Socket):
     _core_get: ClassVar[Any]
     _core_set: ClassVar[Any]
     _core_bind: ClassVar[Any]
+    _core_pollsetup: ClassVar[Any]
     _reads: ClassVar[str]
     """what a reader waits for"""
 
@@ -70,6 +71,12 @@ class InetSocket(Socket):
 
     def _get(self, what: int) -> int:
         return check(type(self)._core_get(self._board, self.conn, what), "socket")
+
+    def _pollsetup(self, poller: int, events: int) -> int:
+        return int(type(self)._core_pollsetup(self._board, self.conn, poller, events))
+
+    def _ready(self) -> int:
+        return int(type(self)._core_get(self._board, self.conn, lib.SOCK_READY))
 
     # Names
 

@@ -28,6 +28,7 @@ from kernel.irq import Interrupts
 from kernel.netdev import Network
 from kernel.netlock import NetLock
 from kernel.notifier import Notifiers
+from kernel.poll import Pollers
 from kernel.realtime import Realtime, calendar
 from kernel.sched import Explore, Fifo, Policy, RoundRobin
 from kernel.sync import Semaphore, Watchdog
@@ -130,6 +131,7 @@ class Kernel:
         self.notifiers = Notifiers(self)
         self.vfs = make_tree(self)
         self.net = Network(self)
+        self.pollers = Pollers(self)
 
     def _make_policy(self) -> Policy:
         interval = int(self.options["RR_INTERVAL"])

@@ -66,6 +66,9 @@ OPTIONS: dict[str, tuple[int, int]] = {
     "NET_TCP_ALLOC_WRBCHAINS": (lib.NETCFG_TCP_ALLOC_WRBCHAINS, 1),
     "TCP_TIMESTAMPS": (lib.NETCFG_TCP_TIMESTAMPS, 0),
     "TCP_NAGLE": (lib.NETCFG_TCP_NAGLE, 0),
+    "NET_TCP_NPOLLWAITERS": (lib.NETCFG_TCP_NPOLLWAITERS, 2),
+    "NET_UDP_NPOLLWAITERS": (lib.NETCFG_UDP_NPOLLWAITERS, 1),
+    "NET_ICMP_NPOLLWAITERS": (lib.NETCFG_ICMP_NPOLLWAITERS, 1),
 }
 """Kconfig names: the core's number of the option, and its value where a configuration does not have it."""
 

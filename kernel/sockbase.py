@@ -142,6 +142,16 @@ class Socket(ABC):
         finally:
             self._lock.conn_dev_unlock(self, None)
 
+    # For poll()
+
+    @abstractmethod
+    def _pollsetup(self, poller: int, events: int) -> int:
+        """A poller of the core is woken from now on when something of ``events`` may have come about: 0 or -errno."""
+
+    @abstractmethod
+    def _ready(self) -> int:
+        """What can be done now without waiting (POLLIN, ...), or -errno."""
+
     # Ends
 
     @abstractmethod

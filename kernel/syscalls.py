@@ -6,7 +6,7 @@ errno numbers, which are Linux's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from errno import EINVAL
 from sys import _getframe
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -247,6 +247,20 @@ class Sys(FileCalls):
     def socket(self, family: int = AF_INET, kind: int = SOCK_DGRAM, proto: int = 0) -> Socket:
         """socket(): closed by itself when the task ends."""
         return Socket(self.kernel, family, kind, proto)  # type: ignore[abstract]  # makes one of the kind asked for
+
+    def poll(self, watched: Sequence[tuple[Socket, int]], timeout_ms: int | None = None) -> list[tuple[Socket, int]]:
+        """poll(): the sockets that are ready, each with its POLLIN, POLLOUT, POLLERR, POLLHUP; see kernel/poll.py."""
+        return self.kernel.pollers.poll(watched, timeout_ms)
+
+    def select(
+        self,
+        readers: Iterable[Socket],
+        writers: Iterable[Socket] = (),
+        broken: Iterable[Socket] = (),
+        timeout: float | None = None,
+    ) -> tuple[list[Socket], list[Socket], list[Socket]]:
+        """select(): which of them can be read, written, or are in error."""
+        return self.kernel.pollers.select(readers, writers, broken, timeout)
 
     def syslog(self, level: int, text: str) -> None:
         """syslog(): levels 0 (EMERG) to 7 (DEBUG)."""

@@ -116,6 +116,7 @@ class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP
     _core_get = lib.tcp_get
     _core_set = lib.tcp_set
     _core_bind = lib.tcp_bind
+    _core_pollsetup = lib.tcp_pollsetup
     _reads = "data or a connection"
     _accepted: int | None = None
 

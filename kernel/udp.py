@@ -56,6 +56,7 @@ class UdpSocket(InetSocket, kind=SOCK_DGRAM, proto=IPPROTO_UDP, option="NET_UDP"
     _core_get = lib.udp_get
     _core_set = lib.udp_set
     _core_bind = lib.udp_bind
+    _core_pollsetup = lib.udp_pollsetup
     _reads = "a datagram"
 
     def __init__(self, kernel: Kernel, family: int = AF_INET, kind: int = SOCK_DGRAM, proto: int = 0) -> None:
