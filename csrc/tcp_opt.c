@@ -26,6 +26,18 @@ int32_t tcp_pollsetup(struct board *b, int32_t conn, int32_t poller, uint32_t ev
   return poll_watch(b, poller, &at, events, b->net->cfg[NETCFG_TCP_NPOLLWAITERS]);
 }
 
+/* Half seconds until something is sent again or, in TIME_WAIT, the connection is forgotten; rounded up. 0: nothing. */
+
+static int64_t timer_left(const struct board *b, const struct tcp_conn *c)
+{
+  static const enum tcp_timer shown[] = { TCPT_REXMIT, TCPT_PERSIST, TCPT_2MSL };
+  int64_t first = INT64_MAX;
+  for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+    if (c->timer[shown[i]] && c->timer[shown[i]] < first) first = c->timer[shown[i]];
+  if (first == INT64_MAX || first <= b->bench->now) return 0;
+  return (first - b->bench->now + NSEC_PER_SEC / 2 - 1) / (NSEC_PER_SEC / 2);
+}
+
 int64_t tcp_get(struct board *b, int32_t conn, uint32_t what)
 {
   struct tcp *tcp = b->net ? b->net->tcp : NULL;
@@ -61,7 +73,10 @@ int64_t tcp_get(struct board *b, int32_t conn, uint32_t what)
       case SOCK_KEEPCNT:  return c->keepcnt;
       case SOCK_MSS:      return c->mss;
       case SOCK_RTO:      return tcp_rto(b->net, c);
-      case SOCK_OWNED:    return c->owned;
+      case SOCK_OWNED:    return c->owned || c->listener;
+      case SOCK_TIMER:    return timer_left(b, c);
+      case SOCK_UNACKED:  return c->snd_max - c->snd_una;
+      case SOCK_NRTX:     return c->nrtx;
       default:            return -EINVAL;
     }
 }

@@ -29,7 +29,7 @@ from kernel.sockbase import (
 if TYPE_CHECKING:
     from kernel.kernel import Kernel
 
-STATES = {
+STATES: dict[int, str] = {
     lib.TCP_CLOSED: "CLOSED",
     lib.TCP_ALLOCATED: "ALLOCATED",
     lib.TCP_SYN_RCVD: "SYN_RCVD",
@@ -43,6 +43,8 @@ STATES = {
     lib.TCP_LAST_ACK: "LAST_ACK",
     lib.TCP_LISTEN: "LISTEN",
 }
+
+STATE_NUMBERS = {name: number for number, name in STATES.items()}
 
 KEEPALIVE = {
     (SOL_SOCKET, SO_KEEPALIVE): lib.SOCK_KEEPALIVE,
@@ -72,7 +74,13 @@ class TcpInfo(NamedTuple):
     raddr: str
     rport: int
     owned: bool
-    """a socket has it; otherwise it waits for accept(), or for its peer, its owner being gone"""
+    """a socket has it, or a listener for its next accept(); otherwise it waits for its peer, its owner being gone"""
+    timer: int
+    """half seconds until it sends something again, or is forgotten"""
+    unacked: int
+    """sequence numbers sent and not acknowledged"""
+    nrtx: int
+    """how often that was sent again"""
 
 
 def tcp_connections(kernel: Kernel) -> list[TcpInfo]:
@@ -94,6 +102,9 @@ def tcp_connections(kernel: Kernel) -> list[TcpInfo]:
             inet_ntoa(get(lib.SOCK_RADDR)),
             get(lib.SOCK_RPORT),
             bool(get(lib.SOCK_OWNED)),
+            get(lib.SOCK_TIMER),
+            get(lib.SOCK_UNACKED),
+            get(lib.SOCK_NRTX),
         )
 
     return [row(conn) for conn in pids(lib.tcp_list, board, limit=1 << 16)]

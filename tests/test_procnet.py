@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stack import Stack, ether, icmp, udp
+from tcp_peer import TCP, Peer, act, connected
 
 from kernel.fs import procnet
 
@@ -66,6 +67,17 @@ UDP sl  flg   rxsz local_address           remote_address
      2:  61      0     25         10.0.1.2:5000           10.0.1.1:1000  
 """  # noqa: W291
 
+TCP_TABLE = """\
+TCP sl  st flg ref tmr uack nrt   rxsz local_address           remote_address         
+     1: 04  41   1   4    4   2      5         10.0.1.2:7              10.0.1.1:1000  
+     2: 02   1   1   6    1   1      0         10.0.1.2:7              10.0.1.1:1001  
+"""  # noqa: W291
+
+TCP_LIMITED = """\
+TCP sl  st flg ref tmr uack nrt   txsz   rxsz local_address           remote_address         
+     1: 04  41   1   1    4   0      4      0         10.0.1.2:7              10.0.1.1:1000  
+"""  # noqa: W291
+
 ROUTES = """\
 SEQ   TARGET          NETMASK         ROUTER          
    1. 192.168.0.0     255.255.0.0     10.0.1.50       
@@ -123,3 +135,21 @@ def test_routes() -> None:
         assert procnet.net_route_ipv4(s.kernel) == ""
         s.kernel.net.addroute("192.168.0.0", "255.255.0.0", "10.0.1.50")
         assert procnet.net_route_ipv4(s.kernel) == ROUTES
+
+
+def test_tcp_connections_but_no_listeners() -> None:
+    with Stack(**TCP) as s:
+        assert procnet.net_tcp(s.kernel) == ""
+        sock, peer = connected(s)
+        peer.write(b"hello")
+        Peer(s, sport=1001).put("S", seq=0)
+        act(s, lambda _: sock.send(b"data"))
+        s.later(2)
+        assert procnet.net_tcp(s.kernel) == TCP_TABLE
+
+
+def test_tcp_connections_have_a_column_more_where_their_write_buffers_are_limited() -> None:
+    with Stack(NET_SEND_BUFSIZE=1000, **TCP) as s:
+        sock, _ = connected(s)
+        act(s, lambda _: sock.send(b"data"))
+        assert procnet.net_tcp(s.kernel) == TCP_LIMITED

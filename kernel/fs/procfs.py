@@ -14,7 +14,7 @@ from kernel.core import lib
 from kernel.fs.node import Directory, Listing, Node, TextFile
 from kernel.fs.procmem import MemDump, meminfo
 from kernel.fs.procmount import procmount
-from kernel.fs.procnet import net_device, net_route_ipv4, net_stat, net_udp
+from kernel.fs.procnet import net_device, net_route_ipv4, net_stat, net_tcp, net_udp
 from kernel.fs.procsys import cpuinfo, cpuload, irqs, tcbinfo
 from kernel.fs.proctask import task_entries
 from kernel.taskinfo import task_pids
@@ -61,6 +61,8 @@ def _net(kernel: Kernel) -> dict[str, Node]:
     entries: dict[str, Node] = {}
     if kernel.options.get("NET_STATISTICS", True):
         entries["stat"] = TextFile(partial(net_stat, kernel))
+    if kernel.options.get("NET_TCP", False):
+        entries["tcp"] = TextFile(partial(net_tcp, kernel))
     if kernel.options.get("NET_UDP", True):
         entries["udp"] = TextFile(partial(net_udp, kernel))
     if kernel.options.get("NET_ROUTE"):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kernel.inet import ether_ntoa
 from kernel.netdev import IFF_LOOPBACK
+from kernel.tcp import STATE_NUMBERS, tcp_connections
 from kernel.udp import udp_connections
 
 if TYPE_CHECKING:
@@ -84,6 +85,21 @@ def net_device(kernel: Kernel, device: NetDevice) -> str:
     text += "\tTX: Queued   Sent     Errors   Timeouts Bytes   \n"
     text += f"\t    {s.tx_packets:08x} {s.tx_done:08x} {s.tx_errors:08x} {s.tx_timeouts:08x} {s.tx_bytes:<16x} \n"
     return text + f"\tTotal Errors: {s.errors:08x}\n\n"
+
+
+def net_tcp(kernel: Kernel) -> str:
+    """/proc/net/tcp: empty without connections; as in NuttX listeners and sockets that never connected are not there."""
+    connections = [c for c in tcp_connections(kernel) if c.state not in ("LISTEN", "ALLOCATED")]
+    if not connections:
+        return ""
+    limited = bool(int(kernel.options.get("NET_SEND_BUFSIZE", 0)))
+    sizes = "txsz   " if limited else ""
+    text = f"TCP sl  st flg ref tmr uack nrt   {sizes}rxsz {'local_address':<23} {'remote_address':<23}\n"
+    for i, c in enumerate(connections, 1):
+        text += f"    {i:2}: {STATE_NUMBERS[c.state]:02x} {c.flags:3x} {c.owned:3} {c.timer:3} {c.unacked:4} {c.nrtx:3}"
+        text += (f" {c.txsize:6}" if limited else "") + f" {c.rxsize:6}"
+        text += f" {c.laddr:>16}:{c.lport:<6} {c.raddr:>16}:{c.rport:<6}\n"
+    return text
 
 
 def net_udp(kernel: Kernel) -> str:
