@@ -42,6 +42,15 @@ class IcmpSocket(Socket, kind=SOCK_DGRAM, proto=IPPROTO_ICMP, option="NET_ICMP_S
     def _core_socket(self, board: Any) -> int:
         return int(lib.icmp_socket(board))
 
+    @property
+    def label(self) -> str:
+        """ICMP and the number of its connection."""
+        return f"ICMP socket {self.conn}"
+
+    def semaphores(self) -> tuple[int, ...]:
+        """Readers' and senders'."""
+        return self._rxsem.number, self._sndsem.number
+
     def _pollsetup(self, poller: int, events: int) -> int:
         return int(lib.icmp_pollsetup(self._board, self.conn, poller, events))
 

@@ -21,6 +21,7 @@ from kernel.sockbase import (
     SO_SNDBUF,
     SO_SNDTIMEO,
     SOCK_DGRAM,
+    SOCK_STREAM,
     SOL_SOCKET,
     Address,
     Socket,
@@ -71,6 +72,20 @@ class InetSocket(Socket):
 
     def _get(self, what: int) -> int:
         return check(type(self)._core_get(self._board, self.conn, what), "socket")
+
+    @property
+    def label(self) -> str:
+        """Such as ``TCP 10.0.1.2:7, peer 10.0.1.1:1000``."""
+        kind = "TCP" if self.type == SOCK_STREAM else "UDP"
+        if self.conn < 0:
+            return f"{kind}, closed"
+        address, port = self.getsockname()
+        peer = f", peer {inet_ntoa(self._get(lib.SOCK_RADDR))}:{rport}" if (rport := self._get(lib.SOCK_RPORT)) else ""
+        return f"{kind} {address}:{port}{peer}"
+
+    def semaphores(self) -> tuple[int, ...]:
+        """Readers' and senders'."""
+        return self._rxsem.number, self._sndsem.number
 
     def _pollsetup(self, poller: int, events: int) -> int:
         return int(type(self)._core_pollsetup(self._board, self.conn, poller, events))

@@ -142,6 +142,17 @@ class Socket(ABC):
         finally:
             self._lock.conn_dev_unlock(self, None)
 
+    # For a diagnosis
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """What it is, where it is bound and who its peer is."""
+
+    @abstractmethod
+    def semaphores(self) -> tuple[int, ...]:
+        """Numbers of the semaphores on which tasks wait for this socket and no other."""
+
     # For poll()
 
     @abstractmethod

@@ -9,9 +9,8 @@ from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from kernel.core import lib, numbers
-from kernel.iob import IobOwner
-from kernel.udp import udp_connections
 from kernel.wqueue import HPWORK, LPWORK
+from lab.sockstate import iob_holders, socket_of
 
 if TYPE_CHECKING:
     from board.board import Board
@@ -24,7 +23,6 @@ WAIT_SEM, WAIT_MUTEX = 1, 2  # enum wait_kind; whoever waits for a signal sleeps
 NOBODY = -1
 NIRQS = 32
 NO_HANDLER = "no handler"
-UDP_OWNERS = (IobOwner.UDP_READ, IobOwner.UDP_WRITE)
 ENTRY = ("kernel/task.py", "kernel/clock.py")  # how any task starts and waits
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -96,7 +94,7 @@ def _wait(kernel: Kernel, task: Task, v: list[int]) -> str:
         owner = kernel.tasks.by_pid.get(holder)
         return f"waits for {name}, held by {owner.name if owner else 'a dead task'} (pid {holder})"
     if kind == WAIT_SEM:
-        return f"waits for {kernel.sem_names.get(number, f'semaphore {number}')}"
+        return f"waits for {kernel.sem_names.get(number, f'semaphore {number}')}{socket_of(kernel, number)}"
     return "sleeps"
 
 
@@ -125,11 +123,10 @@ def iobs_text(kernel: Kernel) -> str:
         f"IOBs: {s.nfree} of {s.ntotal} free (at least {s.lowwater} always were), {s.nthrottle} for throttled callers; "
         f"waiting: {s.nwait} unthrottled, {s.throttle_wait} throttled"
     ]
-    ports = {udp.conn: f"port {udp.lport}" for udp in udp_connections(kernel)}
+    names = iob_holders(kernel)
     holders = Counter((holder.owner, holder.instance) for holder in kernel.iobs.ledger())
     for (owner, instance), n in sorted(holders.items()):
-        whose = ports.get(instance) if owner in UDP_OWNERS else None
-        lines.append(f"  {n:4} {owner.name.lower()} {whose or instance}")
+        lines.append(f"  {n:4} {owner.name.lower()} {names.get((owner, instance), instance)}")
     fault = kernel.iobs.check()
     return "\n".join(lines + ([f"  {fault}"] if fault else []))
 

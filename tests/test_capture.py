@@ -18,6 +18,8 @@ from scapy.utils import PcapNgReader
 
 from board import Board
 from kernel.errors import BenchError
+from kernel.poll import POLLIN, POLLPRI
+from kernel.socket import AF_INET, SOCK_STREAM
 from lab.state import state_text
 from lab.tracefile import trace_events, trace_lines
 
@@ -193,11 +195,39 @@ def test_the_state_says_what_tasks_wait_for() -> None:
         board.spawn(lambda sys: sys.semaphore().wait(), "waiter")
         board.run(1)
         text = state_text(board)
-    waits = {"nsh_main": "input on ttyS0", "reader": "something in a pipe", "child": "a datagram"}
+    waits = {"nsh_main": "input on ttyS0", "reader": "something in a pipe", "child": "a datagram of UDP 0.0.0.0:0"}
     for line in (f"{name}: waits for {what}\n" for name, what in waits.items()):
         assert line in text
     assert re.search(r"parent: waits for the end of child \(pid \d+\)", text)
     assert re.search(r"waiter: waits for semaphore \d+", text)
+
+
+def test_the_state_names_the_sockets_that_tasks_wait_at_and_those_that_hold_buffers() -> None:
+    with Board("sim") as board:
+        board.boot()
+
+        def server(sys: Any) -> None:
+            sock = sys.socket(AF_INET, SOCK_STREAM)
+            sock.bind(("", 7))
+            sock.listen()
+            client, _ = sock.accept()
+            sys.poll([(client, POLLPRI), (sock, POLLIN)])
+
+        def caller(sys: Any) -> None:
+            sock = sys.socket(AF_INET, SOCK_STREAM)
+            sock.connect(("127.0.0.1", 7))
+            sock.send(bytes(1000))
+            sock.recv(10)
+
+        board.spawn(server, "server")
+        board.run(0.1)
+        assert "server: waits for data or a connection of TCP 0.0.0.0:7\n" in state_text(board)
+        board.spawn(caller, "caller")
+        board.run(1)
+        text = state_text(board)
+    (peer,) = re.findall(r"caller: waits for data or a connection of TCP (127.0.0.1:\d+), peer 127.0.0.1:7\n", text)
+    assert f"server: waits for a socket in poll(): TCP 127.0.0.1:7, peer {peer}, TCP 0.0.0.0:7\n" in text
+    assert re.search(rf"\d+ tcp_read port 7, peer {peer}\n", text)
 
 
 def test_the_state_shows_interrupt_lines_and_what_is_requested_on_them() -> None:

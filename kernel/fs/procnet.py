@@ -88,7 +88,7 @@ def net_device(kernel: Kernel, device: NetDevice) -> str:
 
 
 def net_tcp(kernel: Kernel) -> str:
-    """/proc/net/tcp: empty without connections; as in NuttX listeners and sockets that never connected are not there."""
+    """/proc/net/tcp: empty without connections; listeners and sockets that never connected are not there."""
     connections = [c for c in tcp_connections(kernel) if c.state not in ("LISTEN", "ALLOCATED")]
     if not connections:
         return ""
