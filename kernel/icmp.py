@@ -21,6 +21,7 @@ from kernel.sockbase import (
     Socket,
     os_error,
 )
+from kernel.sockcalls import Buffer
 from kernel.sync import Semaphore
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class IcmpSocket(Socket, kind=SOCK_DGRAM, proto=IPPROTO_ICMP, option="NET_ICMP_S
     def _core_close(self) -> int:
         return self._call(lib.icmp_close)
 
-    def sendto(self, data: bytes, *args: Any) -> int:
+    def sendto(self, data: Buffer, *args: Any) -> int:
         """Sends a message, waiting until a device has taken it, as NuttX does even if the socket is nonblocking.
 
         Raises OSError: EINVAL (shorter than its header, or too long for the device), ENETUNREACH (no way there, nobody

@@ -13,13 +13,12 @@ from kernel.sockbase import (
     AF_INET,
     IP_TTL,
     IPPROTO_IP,
+    SO_ACCEPTCONN,
     SO_BINDTODEVICE,
     SO_ERROR,
     SO_RCVBUF,
-    SO_RCVTIMEO,
     SO_REUSEADDR,
     SO_SNDBUF,
-    SO_SNDTIMEO,
     SOCK_DGRAM,
     SOCK_STREAM,
     SOL_SOCKET,
@@ -27,6 +26,7 @@ from kernel.sockbase import (
     Socket,
     os_error,
 )
+from kernel.sockopt import Value
 from kernel.sync import Semaphore
 
 if TYPE_CHECKING:
@@ -149,26 +149,21 @@ class InetSocket(Socket):
         super().setblocking(flag)
         check(type(self)._core_set(self._board, self.conn, lib.SOCK_NONBLOCK, not flag), "setblocking")
 
-    def setsockopt(self, level: int, option: int, value: Any) -> None:
-        """Raises OSError: ENOPROTOOPT (unknown, or not built in), EINVAL.
-
-        SO_RCVTIMEO and SO_SNDTIMEO take seconds or (seconds, microseconds); SO_BINDTODEVICE a name, "" for none.
-        """
+    def _setopt(self, level: int, option: int, value: Value) -> None:
         built = self._kernel.options
         name = f"setsockopt({level}, {option})"
         if not built.get("NET_SOCKOPTS", True):
             raise os_error(ENOPROTOOPT, f"{name} needs CONFIG_NET_SOCKOPTS")
-        if level == SOL_SOCKET and option in (SO_RCVTIMEO, SO_SNDTIMEO):
-            super().setsockopt(level, option, value)
-            return
         if level == SOL_SOCKET and option == SO_BINDTODEVICE:
-            text = value.decode() if isinstance(value, bytes) else value
-            index = self._kernel.net.device(text.rstrip("\0")).index if text else 0
+            index = self._kernel.net.device(str(value)).index if value else 0
             check(type(self)._core_set(self._board, self.conn, lib.SOCK_BOUNDIF, index), name)
             return
         field = self._options.get((level, option))
         if field is None:
-            raise os_error(ENOPROTOOPT, name)
+            super()._setopt(level, option, value)
+            return
+        if isinstance(value, (str, tuple)):
+            raise os_error(EINVAL, f"{name}: {value!r}")
         value = int(value)
         if option in (SO_RCVBUF, SO_SNDBUF) and level == SOL_SOCKET:
             value = self._bufsize(*_BUFSIZES[option], value, name)
@@ -183,11 +178,12 @@ class InetSocket(Socket):
         limit = int(built.get(most, 0))
         return min(value, limit) if limit else value
 
-    def getsockopt(self, level: int, option: int) -> int | float:
-        """What setsockopt() sets, SO_TYPE, and SO_ERROR, which is 0 afterwards. Timeouts in seconds, 0 for none."""
+    def _getopt(self, level: int, option: int) -> int | float | tuple[int, int]:
         if level == SOL_SOCKET and option == SO_ERROR:
             error = self._get(lib.SOCK_ERROR)
             type(self)._core_set(self._board, self.conn, lib.SOCK_ERROR, 0)
             return error
+        if level == SOL_SOCKET and option == SO_ACCEPTCONN:
+            return int(bool(self._get(lib.SOCK_FLAGS) & lib.SF_LISTENING))
         field = self._options.get((level, option))
-        return super().getsockopt(level, option) if field is None else self._get(field)
+        return super()._getopt(level, option) if field is None else self._get(field)

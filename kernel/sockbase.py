@@ -7,19 +7,16 @@ and errnos are those of Linux, so that ``from socket import AF_INET`` on the hos
 
 from __future__ import annotations
 
-import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from errno import (
     EAFNOSUPPORT,
     EAGAIN,
     EBADF,
-    EDESTADDRREQ,
     EDOM,
     EINVAL,
     ENOPROTOOPT,
-    EOPNOTSUPP,
     EPROTONOSUPPORT,
     ETIMEDOUT,
 )
@@ -27,6 +24,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kernel.core import ACT_BASE, buffer, check, lib
 from kernel.errors import TaskExit
+from kernel.sockcalls import SocketCalls
+from kernel.sockname import Address as Address
+from kernel.sockname import os_error as os_error
+from kernel.sockopt import Value, pack, unpack
 from kernel.sync import Semaphore
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ SOCK_STREAM, SOCK_DGRAM, SOCK_RAW = 1, 2, 3
 IPPROTO_IP, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP = 0, 1, 6, 17
 SOL_SOCKET = 1
 SO_REUSEADDR, SO_TYPE, SO_ERROR, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF = 2, 3, 4, 6, 7, 8
-SO_KEEPALIVE, SO_RCVTIMEO, SO_SNDTIMEO, SO_BINDTODEVICE = 9, 20, 21, 25
-IP_TTL = 2
+SO_KEEPALIVE, SO_LINGER, SO_RCVTIMEO, SO_SNDTIMEO, SO_BINDTODEVICE, SO_ACCEPTCONN = 9, 13, 20, 21, 25, 30
+IP_TOS, IP_TTL = 1, 2
 TCP_NODELAY, TCP_MAXSEG, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT = 1, 2, 4, 5, 6
 SHUT_RD, SHUT_WR, SHUT_RDWR = 0, 1, 2
 MSG_PEEK: int = lib.MSG_PEEK
@@ -50,19 +51,14 @@ MSG_DONTWAIT: int = lib.MSG_DONTWAIT
 """A nonblocking call, whatever the socket is set to."""
 
 LONGEST = 65535  # bytes that any IPv4 packet holds at most
-Address = tuple[str, int]
+_BYTES = (bytes, bytearray, memoryview)
 
 
 class SocketTimeout(BlockingIOError, TimeoutError):
     """A wait took longer than SO_RCVTIMEO or SO_SNDTIMEO: EAGAIN, as in NuttX, and a TimeoutError, as in Python."""
 
 
-def os_error(errno: int, what: str) -> OSError:
-    """The OSError of a positive errno."""
-    return OSError(errno, f"{what}: {os.strerror(errno)}")
-
-
-class Socket(ABC):
+class Socket(SocketCalls):
     """socket(family, kind, proto): UDP (kernel/udp.py), TCP (kernel/tcp.py), IPPROTO_ICMP for ping (kernel/icmp.py).
 
     Here is what they have in common: an owner, a lock of their own if locks are split, blocking modes and timeouts.
@@ -72,10 +68,10 @@ class Socket(ABC):
 
     _kinds: ClassVar[dict[tuple[int, int], type[Socket]]] = {}
     option: ClassVar[str] = ""  # CONFIG_... that builds this kind in
-    family = AF_INET
 
     def __init_subclass__(cls, kind: int = 0, proto: int = 0, option: str = "") -> None:
         if kind:
+            cls._KIND = len(Socket._kinds)
             Socket._kinds[kind, proto] = cls
             cls.option = option
 
@@ -97,6 +93,7 @@ class Socket(ABC):
         self._board = kernel.board
         self._follow = kernel.clock.follow
         self._lock = kernel.net_lock
+        self.family = family
         self.type = kind
         self.proto = proto
         self.conn = conn
@@ -196,7 +193,8 @@ class Socket(ABC):
 
     def close(self) -> None:
         """Gives back everything the socket holds; whoever waits on it gets EBADF. Closing twice is no error."""
-        if self.conn < 0:
+        self._closing = True
+        if self.conn < 0 or self._files > 0:
             return
         if self._owner is not None:
             self._owner.at_exit.remove(self._owner_gone)
@@ -237,8 +235,10 @@ class Socket(ABC):
             return 0.0
         return None if self._rcvtimeo is None else self._rcvtimeo / 1000
 
-    def _timeo(self, value: Any) -> int | None:
+    def _timeo(self, value: Value) -> int | None:
         """Milliseconds, in steps of 100, of a timeout in seconds or as (seconds, microseconds)."""
+        if isinstance(value, str):
+            raise os_error(EINVAL, f"timeout {value!r}")
         if not self._kernel.options.get("NET_SOCKOPTS", True):
             raise os_error(ENOPROTOOPT, "timeouts need CONFIG_NET_SOCKOPTS")
         seconds, micros = value if isinstance(value, tuple) else (0, round(value * 1_000_000))
@@ -264,52 +264,33 @@ class Socket(ABC):
     def _deadline(self, ms: int | None) -> int | None:
         return None if ms is None else self._kernel.clock.now_ns + ms * 1_000_000
 
-    # What a kind of socket that cannot do it answers
+    # Options
 
-    def bind(self, address: Address) -> None:
-        """Takes a local address and port, 0 for a free one."""
-        raise os_error(EOPNOTSUPP, "bind")
+    def setsockopt(self, level: int, option: int, value: Value | bytes) -> None:
+        """Sets an option: a number, or what kernel/sockopt.py says; bytes are taken as what a C program passes.
 
-    def connect(self, address: Address | None) -> None:
-        """Fixes the peer; None frees it again."""
-        raise os_error(EOPNOTSUPP, "connect")
+        Raises OSError: ENOPROTOOPT (unknown, or not built in), EINVAL, EDOM.
+        """
+        self._setopt(level, option, unpack(level, option, bytes(value)) if isinstance(value, _BYTES) else value)
 
-    def getsockname(self) -> Address:
-        """Own address and port."""
-        raise os_error(EOPNOTSUPP, "getsockname")
+    def getsockopt(self, level: int, option: int, buflen: int = 0) -> Any:
+        """What setsockopt() sets, SO_TYPE, SO_ERROR and SO_ACCEPTCONN; ``buflen``: as that many bytes at most."""
+        value = self._getopt(level, option)
+        return pack(level, option, value, buflen) if buflen else value
 
-    def getpeername(self) -> Address:
-        """The peer of connect()."""
-        raise os_error(EOPNOTSUPP, "getpeername")
-
-    def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, Address]:
-        """The next datagram and who sent it; what is beyond ``bufsize`` is lost. Waits for one."""
-        raise os_error(EOPNOTSUPP, "recvfrom")
-
-    def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """recvfrom() without the sender."""
-        return self.recvfrom(bufsize, flags)[0]
-
-    def sendto(self, data: bytes, *args: Any) -> int:
-        """sendto(data, address) or sendto(data, flags, address): one datagram. Returns its length."""
-        raise os_error(EOPNOTSUPP, "sendto")
-
-    def send(self, data: bytes, flags: int = 0) -> int:
-        """The same, to the peer of connect()."""
-        raise os_error(EDESTADDRREQ, "send")
-
-    def setsockopt(self, level: int, option: int, value: Any) -> None:
-        """SO_RCVTIMEO and SO_SNDTIMEO take seconds or (seconds, microseconds). Raises OSError (ENOPROTOOPT)."""
+    def _setopt(self, level: int, option: int, value: Value) -> None:
+        name = f"setsockopt({level}, {option})"
+        if level == SOL_SOCKET and option in (SO_TYPE, SO_ERROR, SO_ACCEPTCONN):
+            raise os_error(EINVAL, name)
         if level != SOL_SOCKET or option not in (SO_RCVTIMEO, SO_SNDTIMEO):
-            raise os_error(ENOPROTOOPT, f"setsockopt({level}, {option})")
+            raise os_error(ENOPROTOOPT, name)
         ms = self._timeo(value)
         if option == SO_RCVTIMEO:
             self._rcvtimeo = ms
         else:
             self._sndtimeo = ms
 
-    def getsockopt(self, level: int, option: int) -> int | float:
-        """SO_TYPE, and the timeouts in seconds, 0 for none. Raises OSError (ENOPROTOOPT)."""
+    def _getopt(self, level: int, option: int) -> int | float | tuple[int, int]:
         if level == SOL_SOCKET and option == SO_TYPE:
             return self.type
         if level == SOL_SOCKET and option in (SO_RCVTIMEO, SO_SNDTIMEO):

@@ -91,13 +91,27 @@ class Task:
         return traceback.format_stack(self.greenlet.gr_frame)
 
 
+class RunnerGreenlet(greenlet):
+    """The greenlet of a runner."""
+
+    runner: Runner | None = None
+
+
+def this_task() -> Task | None:
+    """The task in whose greenlet this code runs, of whatever board; None in the host's."""
+    running = getcurrent()
+    runner = running.runner if isinstance(running, RunnerGreenlet) else None
+    return runner.task if runner else None
+
+
 class Runner:
     """A greenlet that runs one task after the other. It is started at once, and waits."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.task: Task | None = None
-        self.greenlet = greenlet(self._loop, parent=clock.host)
+        self.greenlet = RunnerGreenlet(self._loop, parent=clock.host)
+        self.greenlet.runner = self
         self.greenlet.switch(getcurrent())
 
     def _loop(self, maker: greenlet) -> None:

@@ -25,6 +25,8 @@ from kernel.sockbase import (
     Address,
     os_error,
 )
+from kernel.sockcalls import Buffer
+from kernel.sockopt import Value
 
 if TYPE_CHECKING:
     from kernel.kernel import Kernel
@@ -136,11 +138,11 @@ class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP
         self._buffered = bool(kernel.options.get("NET_TCP_WRITE_BUFFERS", False))
         self._send_all = bool(kernel.options.get("TCP_SEND_ALL", False))
 
-    def setsockopt(self, level: int, option: int, value: Any) -> None:
+    def _setopt(self, level: int, option: int, value: Value) -> None:
         """TCP_NODELAY, and with CONFIG_NET_TCP_KEEPALIVE SO_KEEPALIVE and TCP_KEEPIDLE, _KEEPINTVL (s), _KEEPCNT."""
         if (level, option) in KEEPALIVE and not self._kernel.options["NET_TCP_KEEPALIVE"]:
             raise os_error(ENOPROTOOPT, f"setsockopt({level}, {option}) needs CONFIG_NET_TCP_KEEPALIVE")
-        super().setsockopt(level, option, value)
+        super()._setopt(level, option, value)
         self._kernel.net.txavail()
 
     def _core_socket(self, board: Any) -> int:
@@ -196,14 +198,6 @@ class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP
                 self._wait(self._sndsem, deadline, name)
         check(r, name)
 
-    def connect_ex(self, address: Address) -> int:
-        """connect() that returns the errno."""
-        try:
-            self.connect(address)
-        except OSError as error:
-            return error.errno or 0
-        return 0
-
     def shutdown(self, how: int) -> None:
         """Ends reading (SHUT_RD), writing (SHUT_WR: a FIN follows the data) or both. Raises OSError (ENOTCONN)."""
         if how not in range(SHUT_RD, SHUT_RDWR + 1):
@@ -252,7 +246,7 @@ class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP
 
     # Sending
 
-    def send(self, data: bytes, flags: int = 0) -> int:
+    def send(self, data: Buffer, flags: int = 0) -> int:
         """Buffers what fits; returns how many bytes that were.
 
         Without an IOB to begin with it waits, the network lock given up. Raises OSError: EAGAIN (nonblocking, or
@@ -266,11 +260,6 @@ class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP
         if r == len(data) and self._buffered:
             return r
         return self._send_waiting(r, data, flags)
-
-    def sendall(self, data: bytes, flags: int = 0) -> None:
-        """All of it, however often it has to wait."""
-        while data:
-            data = data[self.send(data, flags) :]
 
     def _send_waiting(self, r: int, data: bytes, flags: int) -> int:
         """A send that could not be done in one go. An error that comes after some of it was taken is left for later."""

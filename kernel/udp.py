@@ -9,6 +9,7 @@ from kernel.core import ACT_BASE, buffer, check, lib, pids
 from kernel.inet import inet_addr, inet_ntoa
 from kernel.inetsock import OPTIONS, WAIT_ARP, WAIT_IOB, WAIT_SND, WAITS, InetSocket
 from kernel.sockbase import AF_INET, IPPROTO_UDP, MSG_DONTWAIT, SO_BROADCAST, SOCK_DGRAM, SOL_SOCKET, Address, os_error
+from kernel.sockcalls import Buffer
 
 if TYPE_CHECKING:
     from kernel.kernel import Kernel
@@ -117,7 +118,7 @@ class UdpSocket(InetSocket, kind=SOCK_DGRAM, proto=IPPROTO_UDP, option="NET_UDP"
 
     # Sending
 
-    def sendto(self, data: bytes, *args: Any) -> int:
+    def sendto(self, data: Buffer, *args: Any) -> int:
         """sendto(data, address) or sendto(data, flags, address): one datagram, whole or not at all. Returns its length.
 
         Raises OSError: EMSGSIZE (longer than the MTU allows), EISCONN, EDESTADDRREQ, ENETUNREACH (no way there, or
@@ -127,11 +128,11 @@ class UdpSocket(InetSocket, kind=SOCK_DGRAM, proto=IPPROTO_UDP, option="NET_UDP"
         flags, address = args if len(args) == 2 else (0, *args)
         return self._send(data, flags, inet_addr(address[0]), address[1])
 
-    def send(self, data: bytes, flags: int = 0) -> int:
+    def send(self, data: Buffer, flags: int = 0) -> int:
         """The same, to the peer of connect()."""
         return self._send(data, flags, 0, 0)
 
-    def _send(self, data: bytes, flags: int, ip: int, port: int) -> int:
+    def _send(self, data: Buffer, flags: int, ip: int, port: int) -> int:
         if type(data) is not bytes:
             data = bytes(data)
         if self._nonblock:
