@@ -15,20 +15,21 @@ void devif_drop(struct rxpkt *p, enum rx_drop why)
 }
 
 /* The payload of a frame as a chain. Buffers are taken without regard to the throttle, which reserves them for just
- * this; there is no waiting. NULL: not enough of them.
+ * this, unless NUTLOOP_IOB_THROTTLED says otherwise; there is no waiting. NULL: not enough of them.
  */
 
 static struct iob_s *rx_chain(struct netdev *dev, const uint8_t *data, uint32_t len)
 {
   struct board *b = dev->board;
-  struct iob_s *iob = iob_tryalloc(b, false, IOB_OWNER(IOB_OWNER_RXWORK, dev->index));
+  bool throttled = receive_throttled(b->net);
+  struct iob_s *iob = iob_tryalloc(b, throttled, IOB_OWNER(IOB_OWNER_RXWORK, dev->index));
   if (iob == NULL) return NULL;
   uint32_t room = b->iob.bufsize - NET_LL_GUARDSIZE, first = len < room ? len : room;
   iob->io_offset = NET_LL_GUARDSIZE;
   iob->io_len = (uint16_t)first;
   iob->io_pktlen = first;
   memcpy(iob_at(iob, 0), data, first);
-  if (first < len && iob_copyin(b, iob, data + first, len - first, (int32_t)first, false) < 0)
+  if (first < len && iob_copyin(b, iob, data + first, len - first, (int32_t)first, throttled) < 0)
     {
       iob_free_chain(b, iob);
       return NULL;

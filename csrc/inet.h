@@ -136,6 +136,18 @@ int  poll_watch(struct board *b, int32_t poller, const struct poll_place *at, ui
 void poll_notify(struct board *b, const struct netwait *w);
 void poll_fini(struct net *net);
 
+/* Who leaves CONFIG_IOB_THROTTLE buffers to others. */
+
+static inline bool send_throttled(const struct net *net)
+{
+  return net->cfg[NETCFG_THROTTLE_SEND];
+}
+
+static inline bool receive_throttled(const struct net *net)
+{
+  return net->cfg[NETCFG_THROTTLE_RECEIVE];
+}
+
 /* Big-endian fields of a packet. */
 
 static inline uint32_t get16(const uint8_t *p)

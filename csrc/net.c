@@ -54,6 +54,9 @@ static const struct { int64_t value, min, max; } defaults[NETCFG_NOPTIONS] =
   [NETCFG_TCP_NPOLLWAITERS]        = { 2, 1, 65535 },
   [NETCFG_UDP_NPOLLWAITERS]        = { 1, 1, 65535 },
   [NETCFG_ICMP_NPOLLWAITERS]       = { 1, 1, 65535 },
+  [NETCFG_TCP_WRITE_BUFFERS]       = { 0, 0, 1 },
+  [NETCFG_THROTTLE_SEND]           = { 1, 0, 1 },
+  [NETCFG_THROTTLE_RECEIVE]        = { 0, 0, 1 },
 };
 
 static struct net *net_new(struct board *b)

@@ -202,6 +202,9 @@ enum net_option
   NETCFG_TCP_NPOLLWAITERS,    /* tasks that may poll one socket at a time */
   NETCFG_UDP_NPOLLWAITERS,
   NETCFG_ICMP_NPOLLWAITERS,
+  NETCFG_TCP_WRITE_BUFFERS,
+  NETCFG_THROTTLE_SEND,       /* which allocations leave CONFIG_IOB_THROTTLE alone: of write buffers ... */
+  NETCFG_THROTTLE_RECEIVE,    /* ... of frames that come in */
   NETCFG_NOPTIONS
 };
 

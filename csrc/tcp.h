@@ -2,16 +2,16 @@
  *
  * Each file has one job: tcp_conn.c connections and their ends; tcp_handshake.c how they begin; tcp_input.c what a
  * segment does to the state; tcp_option.c options; tcp_ack.c acknowledgements, round-trip time and congestion;
- * tcp_read.c received data, in order and not; tcp_write.c data to be sent; tcp_output.c segments; tcp_timer.c timers;
- * tcp_sock.c and tcp_opt.c the owner's side.
+ * tcp_read.c received data, in order and not; tcp_write.c data to be sent, tcp_unbuffered.c without buffers;
+ * tcp_output.c segments; tcp_timer.c timers; tcp_sock.c and tcp_opt.c the owner's side.
  *
  * A segment leaves in two ways. What answers a bad or a duplicate one goes at once, as a reply. Everything else is
  * decided when the device asks (tcp_output): a connection that may have something puts itself on the list of its device
  * (tcp_pending), so that a burst of segments is processed before any of it is acknowledged (RFC 9293, MUST-59).
  *
  * Sequence numbers. snd_una <= snd_nxt <= snd_max; snd_nxt goes back to snd_una when a timeout starts over, snd_max
- * never does. From ESTABLISHED on, the first byte of the write buffers has number snd_una, and the FIN, once there is
- * one, the number behind the last byte.
+ * never does. From ESTABLISHED on, the first byte of the write buffers, or of the sender's own memory, has number
+ * snd_una, and the FIN, once there is one, the number behind the last byte.
  */
 #ifndef NUT_TCP_H
 #define NUT_TCP_H
@@ -131,7 +131,9 @@ struct tcp_conn
   uint32_t  nofo, ofo_age;
   uint32_t  rcvbufs, sndbufs;     /* bytes, 0: no limit */
   struct tcp_wrb *write_head, *write_tail;
-  uint32_t  txsize;               /* bytes in the write buffers */
+  uint32_t  txsize;               /* bytes in the write buffers, or from `direct` on */
+  const uint8_t *direct;          /* without write buffers: the sender's byte with number snd_una; NULL: nobody sends */
+  int32_t   sender;               /* its task, which waits in send() */
   uint64_t  acked;                /* bytes that the peer ever acknowledged */
 
   int64_t   timer[TCPT_NTIMERS];  /* ns; 0: off */
@@ -234,10 +236,17 @@ void tcp_window_update(struct net *net, struct tcp_conn *c);              /* aft
 
 int64_t tcp_buffer(struct net *net, struct tcp_conn *c, const uint8_t *data, uint32_t len,
                    struct iob_s *first);                                  /* bytes taken, or enum net_wait */
+int64_t tcp_fill(struct net *net, struct tcp_conn *c, const uint8_t *data, uint32_t len,
+                 struct iob_s **first);         /* the same for one write buffer, SO_SNDBUF or not; uses up `first` */
 void tcp_write_trim(struct net *net, struct tcp_conn *c, uint32_t n);     /* acknowledged */
 void tcp_write_free(struct net *net, struct tcp_conn *c);
 int  tcp_write_clone(struct net *net, const struct tcp_conn *c, uint32_t offset, uint32_t len, struct iob_s *to,
                      uint32_t at);                                        /* 0 or -ENOMEM */
+
+/* tcp_unbuffered.c */
+
+int64_t tcp_lend(struct tcp_conn *c, const uint8_t *data, uint32_t len, int32_t pid);   /* 0, or NET_WAIT_SND */
+int64_t tcp_take_back(struct net *net, struct tcp_conn *c);               /* the sender goes: how much of it stays */
 
 /* tcp_output.c */
 

@@ -13,8 +13,9 @@ static uint32_t ready(struct board *b, const struct tcp_conn *c)
     return c->flags & SF_NONBLOCK ? 0 : NET_POLLERR | NET_POLLHUP;
   uint32_t events = readahead_len(&c->readahead) || c->finrcvd || c->rdshut ? NET_POLLIN : 0;
   if (c->state == TCP_CLOSED) return events | NET_POLLERR | NET_POLLHUP;
-  bool room = (!c->sndbufs || c->txsize < c->sndbufs) && iob_navail(b, true) > 0 && b->net->tcp->wrb_free;
-  if (c->fin || room) events |= NET_POLLOUT;
+  bool room = (!c->sndbufs || c->txsize < c->sndbufs) && iob_navail(b, send_throttled(b->net)) > 0
+              && b->net->tcp->wrb_free;
+  if (c->fin || room || !b->net->cfg[NETCFG_TCP_WRITE_BUFFERS]) events |= NET_POLLOUT;
   return events;
 }
 

@@ -207,14 +207,17 @@ static uint32_t effective_mss(const struct tcp_conn *c)
   return c->mss - tcp_optlen(c);
 }
 
-/* NuttX's "tiny packets": with few buffers left a segment gets one of them. */
+/* NuttX's "tiny packets": with few buffers left a segment gets what one of them holds, and the last one shares that with
+ * the headers. (Less one byte: iob_clone_partial gives a buffer that it has filled to the brim a successor.)
+ */
 
-static uint32_t cut_to_iobs(const struct net *net, uint32_t len)
+static uint32_t cut_to_iobs(const struct net *net, const struct tcp_conn *c, uint32_t len)
 {
   struct board *b = net->board;
-  uint32_t size = b->iob.bufsize, free = (uint32_t)iob_navail(b, false) * size;
-  uint32_t headers = NET_LL_GUARDSIZE + IPv4_HDRLEN + TCP_HDRLEN + TCP_MAXOPTLEN;
-  return len + headers > free ? min_u32(len, size) : len;
+  uint32_t size = b->iob.bufsize, room = (uint32_t)iob_navail(b, false) * size;
+  uint32_t headers = NET_LL_GUARDSIZE + IPv4_HDRLEN + TCP_HDRLEN + tcp_optlen(c);
+  if (len + headers < room || room <= headers + 1) return len;
+  return min_u32(len, min_u32(size, room - headers - 1));
 }
 
 /* Is it worth a segment? A full one, all there is if Nagle lets it, half of what the peer can take (RFC 9293
@@ -231,7 +234,7 @@ static bool worth_it(const struct tcp_conn *c, uint32_t len, uint32_t unsent, bo
 static enum sent send_first_again(struct net *net, struct tcp_conn *c)
 {
   uint32_t len = min_u32(effective_mss(c), min_u32(c->txsize, c->snd_max - c->snd_una));
-  len = cut_to_iobs(net, len);
+  len = cut_to_iobs(net, c, len);
   uint32_t flags = TCP_ACK | (len == c->txsize ? TCP_PSH : 0);
   if (c->fin && len == c->txsize && c->snd_max - c->snd_una > c->txsize) flags |= TCP_FIN;
   c->rexmit = false;
@@ -258,7 +261,7 @@ static enum sent send_next(struct net *net, struct tcp_conn *c)
   bool probe = forced && len == 0 && unsent;
   c->force = false;
   if (probe) len = 1;
-  if (len) len = cut_to_iobs(net, len);
+  if (len) len = cut_to_iobs(net, c, len);
 
   uint32_t flags = TCP_ACK | (len && off + len == c->txsize ? TCP_PSH : 0);
   if (c->fin && !finsent && off + len == c->txsize) flags |= TCP_FIN;
@@ -270,7 +273,11 @@ static enum sent send_next(struct net *net, struct tcp_conn *c)
     }
   if (!probe) tcp_timer_stop(c, TCPT_PERSIST);
   enum sent r = send(net, c, c->snd_nxt, len, flags, probe ? c->snd_nxt : c->snd_nxt + len + !!(flags & TCP_FIN));
-  if (r == NO_IOB) watch(net, c);
+  if (r == NO_IOB)
+    {
+      c->nprobes = 0;             /* that the pool is empty says nothing about the peer */
+      watch(net, c);
+    }
   return r;
 }
 

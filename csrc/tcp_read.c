@@ -16,7 +16,7 @@ static uint32_t window_by_iobs(struct net *net, struct tcp_conn *c)
   int throttled = iob_navail(b, true), all = iob_navail(b, false);
   uint32_t tail = c->readahead.head ? b->iob.bufsize - c->readahead.tail->io_offset - c->readahead.tail->io_len : 0;
   if (throttled > 0) return tail + (uint32_t)throttled * b->iob.bufsize;
-  if (c->readahead.head == NULL && b->iob.throttle > 0 && all > 0)
+  if (c->readahead.head == NULL && b->iob.throttle > 0 && !receive_throttled(net))
     return c->rcv_mss < (uint32_t)all * b->iob.bufsize ? c->rcv_mss : (uint32_t)all * b->iob.bufsize;
   return tail;
 }

@@ -22,6 +22,7 @@ int64_t tcp_close(struct board *b, int32_t conn, int32_t abort)
   struct net *net = b->net;
   struct tcp_conn *c = tcp_find(b, conn);
   if (c == NULL) return -EBADF;
+  tcp_take_back(net, c);
   bool unread = abort || readahead_len(&c->readahead);
   if (c->state == TCP_SYN_RCVD || (tcp_synchronized(c) && unread && c->state != TCP_TIME_WAIT))
     {
@@ -148,23 +149,23 @@ static int32_t pending_error(struct tcp_conn *c, int32_t otherwise)
   return error;
 }
 
-static int64_t start(struct board *b, struct tcp_conn *c, const uint8_t *data, uint32_t len, struct iob_s *first)
+/* Whether it may send: 0, NET_WAIT_ARP, -errno. */
+
+static int64_t may_send(struct board *b, struct tcp_conn *c)
 {
   uint32_t hop;
-  int64_t r = 0;
   charge(b, COST_CALL, 1);
-  if (c->state == TCP_CLOSED)
-    r = pending_error(c, c->flags & SF_CONNECTED ? -EPIPE : -ENOTCONN);
-  else if (!tcp_synchronized(c))
-    r = -ENOTCONN;
-  else if (c->fin)
-    r = -EPIPE;
-  else
-    {
-      int arp = arp_need(c->dev, c->raddr, &hop);
-      if ((arp == -ENOENT || arp == -EINPROGRESS) && b->net->cfg[NETCFG_ARP_SEND]) r = NET_WAIT_ARP;
-      else if (arp == -ENETUNREACH) r = -ENETUNREACH;
-    }
+  if (c->state == TCP_CLOSED) return pending_error(c, c->flags & SF_CONNECTED ? -EPIPE : -ENOTCONN);
+  if (!tcp_synchronized(c)) return -ENOTCONN;
+  if (c->fin) return -EPIPE;
+  int arp = arp_need(c->dev, c->raddr, &hop);
+  if ((arp == -ENOENT || arp == -EINPROGRESS) && b->net->cfg[NETCFG_ARP_SEND]) return NET_WAIT_ARP;
+  return arp == -ENETUNREACH ? -ENETUNREACH : 0;
+}
+
+static int64_t start(struct board *b, struct tcp_conn *c, const uint8_t *data, uint32_t len, struct iob_s *first)
+{
+  int64_t r = may_send(b, c);
   if (r < 0)
     {
       iob_free_chain(b, first);
@@ -205,7 +206,22 @@ int64_t tcp_send_iob(struct board *b, int32_t conn, const uint8_t *data, uint32_
   return answer(b, r);
 }
 
-/* Without write buffers: 0 once the peer has acknowledged everything, -EAGAIN: the caller will wait where senders do. */
+/* Without write buffers, see tcp_unbuffered.c. Begins to send, 0, or why not: enum net_wait, -errno. The bytes have to
+ * stay where they are until tcp_withdraw() or tcp_close().
+ */
+
+int64_t tcp_send_direct(struct board *b, int32_t conn, const uint8_t *data, uint32_t len)
+{
+  struct tcp_conn *c = tcp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  int64_t r = may_send(b, c);
+  if (r == 0) r = tcp_lend(c, data, len, this_task(b) ? this_task(b)->pid : 0);
+  if (r == NET_WAIT_SND) r = netwait_expect(&c->snd, (int)r);
+  if (r == 0) tcp_pending(b->net, c);
+  return answer(b, r);
+}
+
+/* 0 once the peer has acknowledged everything; -EAGAIN: the caller will wait where senders do; -errno. */
 
 int32_t tcp_drained(struct board *b, int32_t conn)
 {
@@ -213,6 +229,16 @@ int32_t tcp_drained(struct board *b, int32_t conn)
   if (c == NULL) return -EBADF;
   if (c->error) return pending_error(c, 0);
   return c->txsize == 0 ? 0 : netwait_expect(&c->snd, -EAGAIN);
+}
+
+/* The task that sends is about to leave send(): how many of its bytes have left the board, and may not have arrived. */
+
+int64_t tcp_withdraw(struct board *b, int32_t conn)
+{
+  struct tcp_conn *c = tcp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  if (c->direct == NULL || this_task(b) == NULL || c->sender != this_task(b)->pid) return 0;
+  return answer(b, tcp_take_back(b->net, c));
 }
 
 /* Up to `len` bytes that have come; 0 at the end of the stream. */

@@ -19,7 +19,7 @@ static uint32_t owner(const struct net *net, const struct tcp_conn *c)
 static uint32_t chunk_size(const struct net *net, const struct tcp_conn *c)
 {
   const struct iob_pool *pool = &net->board->iob;
-  uint32_t size = 4 * c->mss, most = (pool->nbuffers - (uint32_t)pool->throttle) * pool->bufsize / 2;
+  uint32_t size = 4 * c->mss, most = pool->nbuffers * pool->bufsize / 2;
   if (size > most) size = most;
   return size > c->mss ? size / c->mss * c->mss : size;
 }
@@ -56,9 +56,7 @@ static void release(struct net *net, struct tcp_conn *c)
   netwait_wake(net->board, &tcp->wrbwait);
 }
 
-/* Bytes into one write buffer; how many. `*first`: a buffer the caller waited for, used before all others. */
-
-static int64_t fill(struct net *net, struct tcp_conn *c, const uint8_t *data, uint32_t len, struct iob_s **first)
+int64_t tcp_fill(struct net *net, struct tcp_conn *c, const uint8_t *data, uint32_t len, struct iob_s **first)
 {
   struct board *b = net->board;
   uint32_t chunk = chunk_size(net, c);
@@ -67,7 +65,7 @@ static int64_t fill(struct net *net, struct tcp_conn *c, const uint8_t *data, ui
   if (w == NULL || room == 0)
     {
       if (w == NULL && net->tcp->wrb_free == NULL) return NET_WAIT_WRB;
-      struct iob_s *iob = *first ? *first : iob_tryalloc(b, true, owner(net, c));
+      struct iob_s *iob = *first ? *first : iob_tryalloc(b, send_throttled(net), owner(net, c));
       *first = NULL;
       if (iob == NULL) return NET_WAIT_IOB;
       iob_set_owner(b, iob, owner(net, c));
@@ -77,7 +75,7 @@ static int64_t fill(struct net *net, struct tcp_conn *c, const uint8_t *data, ui
         iob_concat(w->iob, iob);
     }
   uint32_t was = w->iob->io_pktlen;
-  iob_copyin(b, w->iob, data, min_u32(len, chunk - was), (int32_t)was, true);
+  iob_copyin(b, w->iob, data, min_u32(len, chunk - was), (int32_t)was, send_throttled(net));
   uint32_t taken = w->iob->io_pktlen - was;
   c->txsize += taken;
   return taken;
@@ -99,7 +97,7 @@ int64_t tcp_buffer(struct net *net, struct tcp_conn *c, const uint8_t *data, uin
             }
           most = min_u32(most, c->sndbufs - c->txsize);
         }
-      r = fill(net, c, data + done, most, &first);
+      r = tcp_fill(net, c, data + done, most, &first);
       if (r < 0) break;
       done += (uint32_t)r;
     }
@@ -113,6 +111,11 @@ void tcp_write_trim(struct net *net, struct tcp_conn *c, uint32_t n)
 {
   c->txsize -= n;
   c->acked += n;
+  if (c->direct)
+    {
+      c->direct += n;
+      return;
+    }
   while (n && n >= c->write_head->iob->io_pktlen)
     {
       n -= c->write_head->iob->io_pktlen;
@@ -125,6 +128,7 @@ void tcp_write_free(struct net *net, struct tcp_conn *c)
 {
   while (c->write_head) release(net, c);
   c->txsize = 0;
+  c->direct = NULL;
 }
 
 /* Copies bytes from `offset` behind snd_una to `at` of a packet being built. */
@@ -132,6 +136,7 @@ void tcp_write_free(struct net *net, struct tcp_conn *c)
 int tcp_write_clone(struct net *net, const struct tcp_conn *c, uint32_t offset, uint32_t len, struct iob_s *to,
                     uint32_t at)
 {
+  if (c->direct) return iob_copyin(net->board, to, c->direct + offset, len, (int32_t)at, false) < 0 ? -ENOMEM : 0;
   const struct tcp_wrb *w = c->write_head;
   while (w && offset >= w->iob->io_pktlen)
     {

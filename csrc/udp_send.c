@@ -125,7 +125,7 @@ int64_t udp_start(struct board *b, struct udp_conn *c, const uint8_t *data, uint
   if (ret == 0 && net->wrb_free == NULL) ret = NET_WAIT_WRB;
   if (ret == 0 && first == NULL)
     {
-      first = iob_tryalloc(b, !(flags & MSG_DONTWAIT), udp_owner(net, c));
+      first = iob_tryalloc(b, send_throttled(net) && !(flags & MSG_DONTWAIT), udp_owner(net, c));
       if (first == NULL) ret = NET_WAIT_IOB;
     }
   if (ret != 0)

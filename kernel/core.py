@@ -143,7 +143,7 @@ def take_bytes(call: Callable[..., int], *args: Any, limit: int) -> bytes:
     return bytes(memoryview(out)[:k])
 
 
-def buffer(data: bytearray) -> Any:
+def buffer(data: bytes | bytearray) -> Any:
     """A pointer to the bytes of ``data`` for a ``uint8_t *`` parameter, good while ``data`` lives unresized."""
     return ffi.from_buffer("uint8_t[]", data)
 

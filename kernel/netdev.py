@@ -69,6 +69,7 @@ OPTIONS: dict[str, tuple[int, int]] = {
     "NET_TCP_NPOLLWAITERS": (lib.NETCFG_TCP_NPOLLWAITERS, 2),
     "NET_UDP_NPOLLWAITERS": (lib.NETCFG_UDP_NPOLLWAITERS, 1),
     "NET_ICMP_NPOLLWAITERS": (lib.NETCFG_ICMP_NPOLLWAITERS, 1),
+    "NET_TCP_WRITE_BUFFERS": (lib.NETCFG_TCP_WRITE_BUFFERS, 0),
 }
 """Kconfig names: the core's number of the option, and its value where a configuration does not have it."""
 
@@ -270,6 +271,10 @@ class Network:
         self.arp_delay_ms = int(kernel.options.get("ARP_SEND_DELAYMSEC", 20))
         self.config(lib.NETCFG_ARP_INPROGRESS, self.arp_tries * self.arp_delay_ms)
         self._config_tcp(kernel)
+        throttled = kernel.options.get("IOB_THROTTLED", "send")
+        self.send_throttled = throttled != "receive"
+        self.config(lib.NETCFG_THROTTLE_SEND, self.send_throttled)
+        self.config(lib.NETCFG_THROTTLE_RECEIVE, throttled != "send")
         check(lib.net_initialize(kernel.board), "network: IOBs too small for headers, or ports reversed")
         if kernel.options.get("NET_TCP", False):
             check(lib.tcp_queue(kernel.board, kernel.queues[LPWORK].number), "network: TCP needs a work queue")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from errno import EAGAIN, EINPROGRESS, EINVAL, ENOMEM, ENOPROTOOPT, ENOTCONN
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from kernel.core import ACT_BASE, check, lib, pids
+from kernel.core import ACT_BASE, buffer, check, lib, pids
 from kernel.inet import inet_addr, inet_ntoa
 from kernel.inetsock import OPTIONS, WAIT_ARP, WAIT_IOB, WAIT_SND, WAITS, InetSocket
 from kernel.sockbase import (
@@ -29,6 +29,8 @@ from kernel.sockcalls import Buffer
 from kernel.sockopt import Value
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kernel.kernel import Kernel
 
 STATES: dict[int, str] = {
@@ -117,7 +119,7 @@ class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP
 
     What a send that waits does when the pool runs dry half-way is CONFIG of the board: NUTLOOP_TCP_SEND_ALL=n, the
     default, returns the number of bytes that were buffered, as the documents have it; with y it waits for the rest, as
-    today's NuttX does.
+    today's NuttX does. Without CONFIG_NET_TCP_WRITE_BUFFERS a send sends straight from the program's memory.
     """
 
     _options: ClassVar[dict[tuple[int, int], int]] = {
@@ -251,13 +253,16 @@ class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP
 
         Without an IOB to begin with it waits, the network lock given up. Raises OSError: EAGAIN (nonblocking, or
         SO_SNDTIMEO is over), EINTR, EPIPE (shut down, or the peer is gone), ECONNRESET, ETIMEDOUT, ENOTCONN.
+        Without CONFIG_NET_TCP_WRITE_BUFFERS see _send_unbuffered().
         """
         if type(data) is not bytes:
             data = bytes(data)
+        if not self._buffered:
+            return self._send_unbuffered(data)
         if self._nonblock:
             flags |= MSG_DONTWAIT
         r = self._step(_send, self.conn, data, len(data), flags)
-        if r == len(data) and self._buffered:
+        if r == len(data):
             return r
         return self._send_waiting(r, data, flags)
 
@@ -276,11 +281,11 @@ class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP
                 r = self._step(_send, self.conn, data[total:], len(data) - total, flags)
             if r < 0 and total == 0:
                 raise os_error(-r, "send")
+            if r < 0 and self._get(lib.SOCK_STATE) == lib.TCP_CLOSED:  # the core tells it once
+                check(lib.tcp_set(self._board, self.conn, lib.SOCK_ERROR, -r), "send")
         except OSError:
             if total == 0:
                 raise
-        if not self._buffered and not flags & MSG_DONTWAIT:
-            self._drain(deadline)
         return total
 
     def _can_wait(self, r: int, total: int) -> bool:
@@ -290,7 +295,7 @@ class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP
     def _after_waiting(self, r: int, data: bytes, deadline: int | None) -> int:
         """Waits for what is missing, without locks, and tries again."""
         if r == WAIT_IOB:
-            iob = self._lock.iobtimedalloc(True, self._left(deadline), 0)
+            iob = self._lock.iobtimedalloc(self._kernel.net.send_throttled, self._left(deadline), 0)
             if iob is None:
                 return -ENOMEM if deadline is None else -EAGAIN
             return self._step(lib.tcp_send_iob, self.conn, data, len(data), iob)
@@ -300,12 +305,62 @@ class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP
             self._sleep(self._sndsem if r == WAIT_SND else self._wrbsem, deadline, "send")
         return self._step(_send, self.conn, data, len(data), 0)
 
-    def _drain(self, deadline: int | None) -> None:
-        """Without CONFIG_NET_TCP_WRITE_BUFFERS: waits until the peer has acknowledged everything."""
-        with self._locked():
-            while (r := lib.tcp_drained(self._board, self.conn)) == -EAGAIN:
-                self._wait(self._sndsem, deadline, "send")
-        check(r, "send")
+    # Sending without write buffers
+
+    def _send_unbuffered(self, data: bytes) -> int:
+        """Sends straight from ``data`` and waits until the peer has acknowledged it, as NuttX also when nonblocking.
+
+        SO_SNDTIMEO is the longest wait without any progress. A send that is cut short returns how many bytes have left
+        the board; those still arrive, the others were never sent.
+        """
+        memory = buffer(data)
+        while True:
+            with self._locked():
+                r = self._lend(memory, len(data))
+            if r != WAIT_ARP:
+                return check(r, "send")
+            self._resolve(self._get(lib.SOCK_RADDR), "send")
+
+    def _lend(self, memory: Any, size: int) -> int:
+        """The same under the locks: the number of bytes, WAIT_ARP or a negative errno."""
+        before = -1
+        try:
+            r = self._until(lambda: self._call(lib.tcp_send_direct, memory, size), WAIT_SND)
+            if r == 0:
+                before = self._get(lib.SOCK_SENT)
+                self._kernel.net.txavail()
+                r = self._until(lambda: int(lib.tcp_drained(self._board, self.conn)), -EAGAIN)
+            return size if r == 0 else r
+        except OSError:
+            if before < 0 or self.conn < 0:
+                raise
+            left = self._get(lib.SOCK_SENT) - before + self._withdraw()
+            if left == 0:
+                raise
+            return left
+        finally:  # whatever ends it, a kill too: the core must not look at ``memory`` any more
+            self._withdraw()
+
+    def _until(self, attempt: Callable[[], int], waiting: int) -> int:
+        """What ``attempt`` answers when that is no longer ``waiting``, for which it waits where senders do.
+
+        SO_SNDTIMEO starts anew with each acknowledgement.
+        """
+        acked, deadline = -1, None
+        while (r := attempt()) == waiting:
+            if acked != (now := self._get(lib.SOCK_SENT)):
+                acked, deadline = now, self._deadline(self._sndtimeo)
+            self._wait(self._sndsem, deadline, "send")
+        return r
+
+    def _withdraw(self) -> int:
+        """Takes the memory back: how many bytes of it have left the board and are not acknowledged."""
+        if self.conn < 0 or self._kernel.closed:
+            return 0
+        try:
+            return self._call(lib.tcp_withdraw)
+        finally:
+            self._kernel.net.txavail()
 
     def getpeername(self) -> Address:
         """Raises OSError (ENOTCONN)."""

@@ -165,7 +165,7 @@ class UdpSocket(InetSocket, kind=SOCK_DGRAM, proto=IPPROTO_UDP, option="NET_UDP"
                 iob = self._lock.ioballoc(False, 0)
                 r = -ENOMEM if iob is None else self._step(lib.udp_sendto_more, _WAIT_COPY - r, data, iob)
             elif r == WAIT_IOB:
-                iob = self._lock.iobtimedalloc(True, self._left(deadline), 0)
+                iob = self._lock.iobtimedalloc(self._kernel.net.send_throttled, self._left(deadline), 0)
                 if iob is None:
                     r = -ENOMEM if deadline is None else -EAGAIN
                 else:

@@ -7,7 +7,9 @@ int64_t tcp_connect(struct board *b, int32_t conn, uint32_t raddr, uint32_t port
 int32_t tcp_connected(struct board *b, int32_t conn, uint32_t flags);
 int64_t tcp_send(struct board *b, int32_t conn, const uint8_t *data, uint32_t len, uint32_t flags);
 int64_t tcp_send_iob(struct board *b, int32_t conn, const uint8_t *data, uint32_t len, uint32_t index);
+int64_t tcp_send_direct(struct board *b, int32_t conn, const uint8_t *data, uint32_t len);
 int32_t tcp_drained(struct board *b, int32_t conn);
+int64_t tcp_withdraw(struct board *b, int32_t conn);
 int64_t tcp_recv(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, uint32_t flags);
 int64_t tcp_shutdown(struct board *b, int32_t conn, int32_t how);
 int64_t tcp_get(struct board *b, int32_t conn, uint32_t what);
