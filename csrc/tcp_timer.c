@@ -48,6 +48,7 @@ void tcp_timer_set(struct net *net, struct tcp_conn *c, enum tcp_timer which, in
 
 static void persist_timeout(struct net *net, struct tcp_conn *c)
 {
+  if (c->txsize == 0 && (!c->fin || c->finsent)) return;       /* there is nothing left to ask for */
   if (c->unanswered >= net->cfg[NETCFG_TCP_MAXRTX])
     {
       tcp_reset(net, c);

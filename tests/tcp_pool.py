@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from stack import Stack
-from tcp_peer import TCP, Peer, connected
+from tcp_peer import TCP, Peer, accepted, connected, listening
 
 from kernel.core import lib
 from kernel.iob import IobOwner
@@ -53,3 +53,27 @@ def mute(s: Stack, **peer: Any) -> tuple[Any, Peer]:
     sock, other = connected(s, **peer)
     quiet(s)
     return sock, other
+
+
+def stream(peer: Peer) -> bytes:
+    """What the board sends, acknowledged until nothing more comes; what was sent again counts once."""
+    data = b""
+    while segments := peer.take():
+        for s in segments:
+            assert "R" not in s.flags
+            if s.seq > peer.ack:
+                continue  # behind something that was lost
+            end = s.seq + len(s.data) + ("F" in s.flags)
+            data += s.data[peer.ack - s.seq :]
+            peer.ack = max(peer.ack, end)
+        peer.put("A")
+    return data
+
+
+def narrow(s: Stack, window: int) -> tuple[Any, Peer]:
+    """A connection whose peer never offers more than ``window``."""
+    listener = listening(s)
+    peer = Peer(s)
+    peer.window = window
+    peer.connect()
+    return accepted(s, listener), peer

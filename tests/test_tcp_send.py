@@ -341,6 +341,19 @@ def test_a_fin_without_a_buffer_goes_out_by_a_timer_once_there_is_one() -> None:
         assert [x.flags for x in peer.take()][:1] == ["FA"]
 
 
+def test_once_a_probe_has_carried_the_last_byte_nothing_is_asked_any_more() -> None:
+    with Stack(**SMALL) as s:
+        sock, peer = connected(s)
+        peer.window = 0
+        peer.put("A")
+        write(s, sock, 1)
+        s.later(2)
+        assert b"".join(x.data for x in peer.take()[:1]) == DATA[:1]
+        peer.put("A", ack=2)
+        s.later(1000)
+        assert peer.take() == [] and states(s) == ["ESTABLISHED"]
+
+
 # Ends
 
 
