@@ -49,6 +49,11 @@ uint64_t csum_pseudo(uint32_t src, uint32_t dst, uint32_t proto, uint32_t len)
   return csum_add(0, header, sizeof header);
 }
 
+uint64_t csum_rx(uint64_t sum, const struct rxpkt *p)
+{
+  return p->len <= p->nflat ? csum_add(sum, p->ip + p->hlen, p->len - p->hlen) : csum_iob(sum, p->iob, p->hlen);
+}
+
 void csum_put(uint8_t *where, uint16_t folded)
 {
   memcpy(where, &folded, sizeof folded);

@@ -60,6 +60,7 @@ int net_input(struct netdev *dev, const uint8_t *frame, uint32_t len)
     }
 
   struct rxpkt p = { .dev = dev, .eth = frame, .ip = frame + NET_LL_GUARDSIZE, .len = len - NET_LL_GUARDSIZE };
+  p.nflat = p.len;
   p.iob = rx_chain(dev, p.ip, p.len);
   if (p.iob == NULL) return dropped(dev, &dev->stats.rx_noiob, DROP_NOIOB, -ENOMEM);
   switch (get16(frame + 12))
@@ -96,7 +97,7 @@ void devif_send(struct netdev *dev, struct iob_s *frame)
 
 void devif_loopback(struct netdev *dev, struct iob_s *iob)
 {
-  uint8_t flat[NET_MTU_MAX];
+  uint8_t flat[RX_FLAT];
   struct rxpkt p = { .dev = dev, .iob = iob, .ip = flat, .len = iob->io_pktlen };
   charge(dev->board, COST_FRAME, 1);
   trace_put(dev->board, TR_RX, dev->index, p.len);
@@ -106,12 +107,12 @@ void devif_loopback(struct netdev *dev, struct iob_s *iob)
   dev->stats.rx_packets++;
   dev->stats.rx_bytes += p.len;
   dev->stats.rx_ipv4++;
-  if (p.len > sizeof flat || !(dev->flags & IFF_UP))
+  if (!(dev->flags & IFF_UP))
     {
-      devif_drop(&p, p.len > sizeof flat ? DROP_LENGTH : DROP_DOWN);
+      devif_drop(&p, DROP_DOWN);
       return;
     }
-  iob_copyout(flat, iob, p.len, 0);
+  p.nflat = (uint32_t)iob_copyout(flat, iob, min_u32(p.len, sizeof flat), 0);
   iob_set_owner(dev->board, iob, IOB_OWNER(IOB_OWNER_RXWORK, dev->index));
   ipv4_input(&p);
 }

@@ -87,7 +87,7 @@ void icmp_input(struct rxpkt *p)
       return;
     }
   charge(p->dev->board, COST_CSUM, len);
-  if (csum_fold(csum_add(0, icmp, len)) != 0)
+  if (csum_fold(csum_rx(0, p)) != 0)
     {
       icmp_drop(p, &stats->icmp.chkerr, DROP_CHECKSUM);
       return;

@@ -1,9 +1,9 @@
 /* inet.h - the protocols among themselves: how a packet goes from one to the next.
  *
  * A packet inside the stack is an IOB chain that begins at its IP header, with NET_LL_GUARDSIZE free bytes before it.
- * A received one has a flat copy besides (the DMA buffer): headers are read and checksums computed there, so that no
- * parser has to care where a buffer of the chain ends. `struct rxpkt` is that pair. Whoever is handed a packet owns its
- * chain: it is queued, transmitted or freed, and the caller never looks at it again.
+ * A received one has its first bytes flat besides (the DMA buffer, or a copy): headers are read there, so that no parser
+ * has to care where a buffer of the chain ends. `struct rxpkt` is that pair. Whoever is handed a packet owns its chain:
+ * it is queued, transmitted or freed, and the caller never looks at it again.
  */
 #ifndef NUT_INET_H
 #define NUT_INET_H
@@ -31,12 +31,15 @@ enum rx_drop
 
 /* A received packet. */
 
+#define RX_FLAT 640u          /* all headers with their options, and all that an ICMP error can quote */
+
 struct rxpkt
 {
   struct netdev *dev;
   struct iob_s  *iob;         /* from the IP (or ARP) header on */
-  const uint8_t *ip;          /* the same bytes, flat */
-  uint32_t       len;         /* ... and how many; padding is already cut off behind ipv4_input */
+  const uint8_t *ip;          /* its first bytes again, flat: at least RX_FLAT of them, or all */
+  uint32_t       nflat;       /* how many */
+  uint32_t       len;         /* of the packet; padding is already cut off behind ipv4_input */
   const uint8_t *eth;         /* Ethernet header, NULL if it came from the board itself */
   uint32_t       hlen;        /* IP header */
   uint32_t       src, dst;
@@ -54,6 +57,7 @@ void devif_drop(struct rxpkt *p, enum rx_drop why);                       /* the
 
 uint64_t csum_add(uint64_t sum, const uint8_t *data, uint32_t len);       /* all parts but the last of even length */
 uint64_t csum_iob(uint64_t sum, const struct iob_s *iob, uint32_t offset);   /* a chain, from offset on */
+uint64_t csum_rx(uint64_t sum, const struct rxpkt *p);                    /* a packet, from its payload on */
 uint16_t csum_fold(uint64_t sum);                                         /* to be stored as it lies, by csum_put */
 uint64_t csum_pseudo(uint32_t src, uint32_t dst, uint32_t proto, uint32_t len);
 void     csum_put(uint8_t *where, uint16_t folded);

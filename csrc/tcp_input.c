@@ -56,7 +56,7 @@ static enum rx_drop parse(struct tcp_seg *s)
   if (net->cfg[NETCFG_TCP_CHECKSUMS])
     {
       charge(net->board, COST_CSUM, whole);
-      if (csum_fold(csum_add(csum_pseudo(p->src, p->dst, IP_PROTO_TCP, whole), tcp, whole)) != 0)
+      if (csum_fold(csum_rx(csum_pseudo(p->src, p->dst, IP_PROTO_TCP, whole), p)) != 0)
         {
           net->stats.tcp.chkerr++;
           return DROP_CHECKSUM;

@@ -105,7 +105,7 @@ void udp_input(struct rxpkt *p)
   if ((udp[6] | udp[7]) && net->cfg[NETCFG_UDP_CHECKSUMS])
     {
       charge(net->board, COST_CSUM, len);
-      if (csum_fold(csum_add(csum_pseudo(p->src, p->dst, IP_PROTO_UDP, len), udp, len)) != 0)
+      if (csum_fold(csum_rx(csum_pseudo(p->src, p->dst, IP_PROTO_UDP, len), p)) != 0)
         {
           udp_drop(p, &net->stats.udp.chkerr, DROP_CHECKSUM);
           return;
