@@ -319,6 +319,7 @@ struct net
   uint16_t   ipid;
   uint16_t   last_port;
   int64_t    icmp_tat;                /* rate limit of ICMP errors, see icmp_allowed() */
+  struct kwork_queue *wq;             /* where timers are work */
 
   struct arp_entry *arptab;
   struct arp_req    arpreq[NET_ARP_NREQS];

@@ -139,6 +139,16 @@ int32_t netdev_findby_ripv4addr(struct board *b, uint32_t dst)
   return dev ? dev->index : -ENETUNREACH;
 }
 
+/* The queue on which the timers of the protocols are work. */
+
+int32_t net_queue(struct board *b, int32_t qid)
+{
+  struct kwork_queue *wq = table_get(&b->wqs, qid);
+  if (wq == NULL || b->net == NULL) return -EINVAL;
+  b->net->wq = wq;
+  return 0;
+}
+
 int32_t net_statistics(struct board *b, int64_t *out, int32_t n)
 {
   if (b->net == NULL) return -ENODEV;

@@ -167,7 +167,6 @@ struct tcp                        /* of one board */
   struct tcp_wrb  *wrb, *wrb_free;
   uint32_t         nwrb;
   struct netwait   wrbwait;
-  struct kwork_queue *wq;         /* where timers are work */
   uint16_t         last_port;
   uint64_t         secret[2];     /* RFC 6528 */
 };

@@ -289,13 +289,3 @@ int64_t tcp_shutdown(struct board *b, int32_t conn, int32_t how)
   tcp_wakeup(net, c);
   return answer(b, 0);
 }
-
-/* The queue on which the timers are work. */
-
-int32_t tcp_queue(struct board *b, int32_t qid)
-{
-  struct kwork_queue *wq = table_get(&b->wqs, qid);
-  if (wq == NULL || b->net == NULL || b->net->tcp == NULL) return -EINVAL;
-  b->net->tcp->wq = wq;
-  return 0;
-}

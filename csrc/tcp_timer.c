@@ -33,7 +33,7 @@ static void schedule(struct net *net, struct tcp_conn *c, int64_t when)
   struct board *b = net->board;
   int64_t delay = when - b->bench->now;
   c->work_due = when;
-  work_queue_c(b, net->tcp->wq, &c->work, WORK_TCP, tcp_number(net, c), delay > 0 ? (delay + b->tick_ns - 1) / b->tick_ns : 0);
+  work_queue_c(b, net->wq, &c->work, WORK_TCP, tcp_number(net, c), delay > 0 ? (delay + b->tick_ns - 1) / b->tick_ns : 0);
 }
 
 void tcp_timer_set(struct net *net, struct tcp_conn *c, enum tcp_timer which, int64_t delay)

@@ -276,8 +276,8 @@ class Network:
         self.config(lib.NETCFG_THROTTLE_SEND, self.send_throttled)
         self.config(lib.NETCFG_THROTTLE_RECEIVE, throttled != "send")
         check(lib.net_initialize(kernel.board), "network: IOBs too small for headers, or ports reversed")
-        if kernel.options.get("NET_TCP", False):
-            check(lib.tcp_queue(kernel.board, kernel.queues[LPWORK].number), "network: TCP needs a work queue")
+        if LPWORK in kernel.queues:
+            check(lib.net_queue(kernel.board, kernel.queues[LPWORK].number), "network: its timers")
         kernel.on_task_gone.append(lambda task: lib.udp_task_gone(kernel.board, task.pid))
 
     def _config_tcp(self, kernel: Kernel) -> None:

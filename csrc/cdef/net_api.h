@@ -1,5 +1,6 @@
 int32_t net_initialize(struct board *b);
 int32_t net_config(struct board *b, uint32_t option, int64_t value);
+int32_t net_queue(struct board *b, int32_t qid);
 int32_t net_statistics(struct board *b, int64_t *out, int32_t n);
 uint32_t net_txavail(struct board *b);
 int32_t netdev_findby_ripv4addr(struct board *b, uint32_t dst);

@@ -15,4 +15,3 @@ int64_t tcp_shutdown(struct board *b, int32_t conn, int32_t how);
 int64_t tcp_get(struct board *b, int32_t conn, uint32_t what);
 int32_t tcp_set(struct board *b, int32_t conn, uint32_t what, int64_t value);
 int32_t tcp_list(struct board *b, int32_t *out, int32_t n);
-int32_t tcp_queue(struct board *b, int32_t qid);
