@@ -275,7 +275,7 @@ static enum sent send_next(struct net *net, struct tcp_conn *c)
   enum sent r = send(net, c, c->snd_nxt, len, flags, probe ? c->snd_nxt : c->snd_nxt + len + !!(flags & TCP_FIN));
   if (r == NO_IOB)
     {
-      c->nprobes = 0;             /* that the pool is empty says nothing about the peer */
+      c->nprobes = c->unanswered = 0;     /* that the pool is empty says nothing about the peer */
       watch(net, c);
     }
   return r;

@@ -213,6 +213,7 @@ def test_must_39_a_receiver_does_not_open_its_window_by_crumbs(s: Stack) -> None
     assert updates and min(updates) >= 1460
 
 
+@built(TCP_NAGLE=True)
 def test_shld_7_nagle_a_short_segment_waits_for_the_acknowledgement_of_the_last(s: Stack) -> None:
     sock, peer = connected(s)
     assert len(writes(s, peer, sock, b"a")) == 1
@@ -222,6 +223,7 @@ def test_shld_7_nagle_a_short_segment_waits_for_the_acknowledgement_of_the_last(
     assert both.data == b"bc"
 
 
+@built(TCP_NAGLE=True)
 def test_must_17_tcp_nodelay_sends_at_once_also_what_nagle_held_back(s: Stack) -> None:
     sock, peer = connected(s)
     writes(s, peer, sock, b"a")
@@ -231,12 +233,12 @@ def test_must_17_tcp_nodelay_sends_at_once_also_what_nagle_held_back(s: Stack) -
     assert [x.data for x in writes(s, peer, sock, b"c")] == [b"c"]
 
 
-@built(TCP_NAGLE=False)
 def test_without_nagle_short_segments_do_not_wait_as_in_nuttx(s: Stack) -> None:
     sock, peer = connected(s)
     assert [writes(s, peer, sock, x)[0].data for x in (b"a", b"b")] == [b"a", b"b"]
 
 
+@built(TCP_NAGLE=True)
 def test_nagle_does_not_hold_back_what_a_fin_follows(s: Stack) -> None:
     sock, peer = connected(s)
     writes(s, peer, sock, b"a")
