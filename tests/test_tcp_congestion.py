@@ -16,7 +16,7 @@ NEWRENO = {"NET_TCP_CC_NEWRENO": True}
 
 @pytest.fixture
 def s(request: pytest.FixtureRequest) -> Iterator[Stack]:
-    with Stack(**{**TCP, "TCP_NAGLE": False, **getattr(request, "param", {})}) as stack:
+    with Stack(**{**TCP, **getattr(request, "param", {})}) as stack:
         yield stack
 
 

@@ -223,7 +223,6 @@ def test_must_31_urgent_data_of_any_length_is_read_with_the_rest(s: Stack, urgen
     assert s.run(lambda sys: sock.recv(100)) == b"hello world"
 
 
-@built(TCP_NAGLE=False)
 def test_must_61_only_the_last_segment_of_what_is_buffered_is_pushed(s: Stack) -> None:
     sock, peer = connected(s)
     segments = writes(s, peer, sock, bytes(4000))
