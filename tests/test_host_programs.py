@@ -92,6 +92,20 @@ def test_nc_hears_the_tcpclient() -> None:
     assert re.search(r"client: Connected\n(?s:.*)client: send failed: (104|32)\n$", board), board
 
 
+TELNET = "(sleep 0.3; printf 'echo one two\\r'; sleep 0.3; printf 'exit\\r'; sleep 0.3) | telnet 10.0.1.2"
+
+
+def test_the_host_s_telnet_talks_to_a_shell() -> None:
+    host, _ = beside("telnetd &", f"{TELNET} || true", "telnet")
+    assert "Connected to 10.0.1.2." in host and "NuttShell (NSH)" in host
+    assert "\none two\n" in host.replace("\r", "") and "Connection closed by foreign host." in host
+
+
+def test_two_telnets_at_a_time_have_a_shell_each() -> None:
+    host, _ = beside("telnetd &", f"({TELNET}) & ({TELNET}); wait; true", "telnet")
+    assert host.replace("\r", "").count("\none two\n") == 2
+
+
 def main(line: str, command: str, options: dict[str, int]) -> int:
     """Inside the namespace: a live board on tap0, and the host's side of it configured."""
     from tempfile import NamedTemporaryFile

@@ -12,6 +12,7 @@ from kernel.apps.iperf import IPERF
 from kernel.apps.ping import PING
 from kernel.apps.tcpblaster import TCPCLIENT, TCPSERVER
 from kernel.apps.tcpecho import TCPECHO
+from kernel.apps.telnetd import TELNETD
 from kernel.apps.udpblaster import UDPBLASTER
 from kernel.apps.udpecho import UDPECHO
 from kernel.nsh.main import NSH, SH
@@ -19,5 +20,5 @@ from kernel.nsh.main import NSH, SH
 
 def builtin_apps(options: Mapping[str, object]) -> dict[str, App]:
     """Those that are configured, by name."""
-    apps = (DD, HELLO, INETD, IPERF, NSH, PING, SH, TCPCLIENT, TCPECHO, TCPSERVER, UDPBLASTER, UDPECHO)
+    apps = (DD, HELLO, INETD, IPERF, NSH, PING, SH, TCPCLIENT, TCPECHO, TCPSERVER, TELNETD, UDPBLASTER, UDPECHO)
     return {app.name: app for app in apps if not app.option or options.get(app.option)}

@@ -108,9 +108,9 @@ def _wait(shell: Shell, task: Task, background: bool) -> int:
 
 @contextmanager
 def foreground(shell: Shell, pid: int) -> Iterator[None]:
-    """Meanwhile Ctrl-C is a signal for that task, if the shell is at the console and not in the background."""
-    console = shell.kernel.console
-    if console is None or not shell.at_console or shell.sys.task.background:
+    """Meanwhile Ctrl-C is a signal for that task, if the shell is at a terminal and not in the background."""
+    console = shell.console
+    if console is None or shell.sys.task.background:
         yield
         return
     outer = console.set_foreground(pid)

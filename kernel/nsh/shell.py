@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kernel.apps import App
 from kernel.environ import HOMEDIR
+from kernel.fs.devices import OpenConsole
 from kernel.fs.openfile import STDERR, STDIN, STDOUT, OpenFile
 from kernel.kernel import SIGINT
 from kernel.nsh.command import ERROR, OK, SIGNALRECVD, Command, ShellExit, failed_call
@@ -21,6 +22,7 @@ from kernel.nsh.script import ScriptStream
 from kernel.version import RELEASE
 
 if TYPE_CHECKING:
+    from kernel.console import Console
     from kernel.syscalls import Sys
 
 GREETING = f"\nNuttShell (NSH) NuttX-{RELEASE}\n"
@@ -50,7 +52,7 @@ class Shell:
         self.errno = 0
         self.exit_on_error = True
         self.trace = False
-        self.at_console = any(file.isatty for fd, file in sys.task.files if fd <= STDERR)  # whatever its commands have
+        self.console = _console_of(sys)  # whatever its commands have
         self._script: OpenFile | None = None
         self._nested = 0  # scripts, and lines of time and watch, each running in a line of the one before
         self._line_start = 0  # in the script
@@ -263,6 +265,12 @@ class Shell:
             self.variables[name] = value
         else:
             self.sys.setenv(name, value)
+
+
+def _console_of(sys: Sys) -> Console | None:
+    """The terminal line that a task begins with, None if it has none: Ctrl-C there is for what its shell runs."""
+    files = (file for fd, file in sys.task.files if fd <= STDERR)
+    return next((file.console for file in files if isinstance(file, OpenConsole)), None)
 
 
 def _bytes(text: str) -> bytes:

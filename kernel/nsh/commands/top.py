@@ -6,6 +6,7 @@ from errno import ENOENT
 from typing import TYPE_CHECKING
 
 from kernel.cpuload import SI_LOAD_SHIFT, sysinfo_load
+from kernel.fs.devices import OpenConsole
 from kernel.fs.openfile import STDIN
 from kernel.nsh.command import ERROR, OK, CallFailed
 from kernel.nsh.commands.options import getopt
@@ -72,7 +73,7 @@ def _screen(shell: Shell, tasks: list[TaskInfo], most: int | None) -> str:
     text = "".join(ERASE_LINE + line for line in _summary(shell, tasks))
     text += ERASE_LINE + BOLD + ps_title(kernel) + PLAIN
     text += "".join(ERASE_LINE + ps_line(kernel, task) for task in tasks[:most])
-    if _isatty(shell):
+    if isinstance(shell.sys.task.files.get(STDIN), OpenConsole):
         text += ERASE_LINE + "use 'q' or Ctrl+c to quit\n"
     return text + ERASE_REST
 
@@ -94,19 +95,14 @@ def _summary(shell: Shell, tasks: list[TaskInfo]) -> list[str]:
     ]
 
 
-def _isatty(shell: Shell) -> bool:
-    stdin = shell.sys.task.files.get(STDIN)
-    return stdin is not None and stdin.isatty
-
-
 def _key(shell: Shell, delay: int) -> bool:
     """Waits so many seconds for a key; whether one came that ends top. Raises InterruptedError."""
-    console = shell.kernel.console
-    if console is None or not _isatty(shell):
+    stdin = shell.sys.task.files.get(STDIN)
+    if not isinstance(stdin, OpenConsole):
         shell.sys.sleep(delay % 2**32)
         return False
     ticks = shell.kernel.ms2tick(delay * 1000 if delay >= 0 else None)
-    if not console.wait_input(ticks):
+    if not stdin.console.wait_input(ticks):
         return False
-    with shell.sys.task.files[STDIN].raw():
+    with stdin.raw():
         return shell.sys.read(1) in QUIT
