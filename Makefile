@@ -3,6 +3,8 @@
 #   make run        .venv, the board, `nutloop demo`
 #   make test       the test suite; PYTEST_ARGS="-k iob" passes arguments on
 #   make lint       ruff and mypy --strict
+#   make soak       the long tests alone: many seeds, many megabytes
+#   make fuzz       the protocols under a fuzzer with ASan and UBSan for FUZZ_SECONDS (clang)
 #   make sanitize   the test suite on a C core built with ASan and UBSan (gcc)
 #   make bench      the benchmarks, one JSON line a figure
 #   make core       rebuild the C core in place after an edit
@@ -21,7 +23,7 @@ INSTALL  := $(BIN)/python -m pip install --quiet --disable-pip-version-check --c
 SANITIZE := build/sanitize
 
 .DELETE_ON_ERROR:
-.PHONY: run test lint sanitize bench core clean
+.PHONY: run test lint soak fuzz sanitize bench core clean
 
 run: $(VENV)/.run
 	$(BIN)/nutloop demo
@@ -33,6 +35,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+soak: $(VENV)/.dev
+	$(BIN)/pytest -n auto -m soak $(PYTEST_ARGS)
+
 # Under its own directory, so that the core of the checkout stays the fast one. libasan has to be loaded before Python,
 # which is not built with it; PYTHONMALLOC=malloc lets it see an overrun of a Python buffer. CPython leaks by design, and
 # greenlets move stacks about, which ASan's fake stacks do not survive.
@@ -42,7 +47,7 @@ sanitize: $(VENV)/.dev
 	ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:halt_on_error=1 \
 	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
 	PYTHONMALLOC=malloc PYTHONPATH=$(SANITIZE)/lib \
-	$(BIN)/pytest -n auto -p no:cacheprovider -m "not uninstrumented" $(PYTEST_ARGS)
+	$(BIN)/pytest -n auto -p no:cacheprovider -m "not uninstrumented and not soak" $(PYTEST_ARGS)
 
 bench: $(VENV)/.dev
 	@set -e; for program in $(BENCHMARKS); do $(BIN)/python $$program; done

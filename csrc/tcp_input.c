@@ -34,10 +34,17 @@ static void challenge(struct net *net, struct tcp_conn *c, struct tcp_seg *s, en
   tcp_reply(net, c, TCP_ACK);
 }
 
-/* An ACK that is not rationed: to a duplicate, which the peer sent because it missed ours. */
+/* An ACK that is not rationed: to a duplicate, which the peer sent because it missed ours. Without payload or FIN it is
+ * one itself, and two that answer each other's ACKs would never end: over the loopback not before the stack does.
+ */
 
 static void answer_old(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
 {
+  if (s->len == 0 && !(s->flags & TCP_FIN))
+    {
+      challenge(net, c, s, DROP_DUPLICATE);
+      return;
+    }
   tcp_drop(s, DROP_DUPLICATE);
   tcp_reply(net, c, TCP_ACK);
 }
@@ -113,12 +120,15 @@ static uint32_t promised(const struct tcp_conn *c)
   return seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0;
 }
 
-/* Is any of it inside the window (RFC 9293 table 6)? */
+/* Is any of it inside the window (RFC 9293 table 6)? What has no payload may stand at its end: a peer that has filled
+ * the window acknowledges with that number, and its FIN comes there. Two who refuse that of each other while a segment
+ * of each is lost hear no ACK any more.
+ */
 
 static bool acceptable(const struct tcp_conn *c, const struct tcp_seg *s)
 {
   uint32_t span = s->len + !!(s->flags & TCP_SYN) + !!(s->flags & TCP_FIN), wnd = promised(c);
-  if (span == 0) return s->seq == c->rcv_nxt || (seq_geq(s->seq, c->rcv_nxt) && seq_lt(s->seq, c->rcv_nxt + wnd));
+  if (s->len == 0 && !(s->flags & TCP_SYN) && seq_leq(s->seq, c->rcv_nxt + wnd) && seq_geq(s->seq, c->rcv_nxt)) return true;
   if (wnd == 0) return false;
   return seq_lt(s->seq, c->rcv_nxt + wnd) && seq_gt(s->seq + span, c->rcv_nxt);
 }
@@ -298,6 +308,20 @@ static bool ack_input(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
   return false;
 }
 
+/* A segment of which nothing is new. It says what its sender has of ours all the same: two who lost each other's
+ * acknowledgements, and send old things again and again, have to learn that. How old is bounded, since a stranger may
+ * guess. False: the connection is gone.
+ */
+
+static bool hear_old_ack(struct net *net, struct tcp_conn *c, const struct tcp_seg *s)
+{
+  if ((s->flags & (TCP_ACK | TCP_SYN)) != TCP_ACK || c->state == TCP_SYN_RCVD) return true;
+  if (seq_geq(s->seq, c->rcv_nxt) || c->rcv_nxt - s->seq > 65535u << c->rcv_scale) return true;
+  if (seq_leq(s->ack, c->snd_una) || seq_gt(s->ack, c->snd_max)) return true;
+  tcp_ack(net, c, s);
+  return fin_acked(net, c);
+}
+
 /* PAWS (RFC 7323 section 5): a segment with an old timestamp is an old segment, whatever its number. A timestamp that
  * stood for so long that the peer's clock may have gone half round says nothing.
  */
@@ -354,9 +378,12 @@ static void synchronized_input(struct net *net, struct tcp_conn *c, struct tcp_s
   if (!acceptable(c, s) && !strip_for_closed_window(net, c, s))
     {
       if (c->state == TCP_TIME_WAIT && s->flags & TCP_FIN) time_wait(net, c);
-      if (s->flags & TCP_SYN) challenge(net, c, s, DROP_HEADER);
-      else if (s->len == 0 && !(s->flags & TCP_FIN)) challenge(net, c, s, DROP_DUPLICATE);
-      else answer_old(net, c, s);
+      if (s->flags & TCP_SYN)
+        challenge(net, c, s, DROP_HEADER);
+      else if (hear_old_ack(net, c, s))
+        answer_old(net, c, s);
+      else
+        tcp_consumed(s);
       return;
     }
   uint32_t seq = s->seq;

@@ -151,9 +151,20 @@ static void reply(struct net *net, struct tcp_conn *c, uint32_t seq, uint32_t fl
   ipv4_reply(c->dev, iob, c->raddr);
 }
 
+/* The number of a segment that is only an acknowledgement: behind everything that was ever sent, not where sending has
+ * started over. What the peer already has is old to it, and of two who start over at the same time neither would hear
+ * the other. But what lies beyond its window, as a probe does, it has not taken.
+ */
+
+static uint32_t ack_seq(const struct tcp_conn *c)
+{
+  uint32_t edge = c->snd_una + c->snd_wnd;
+  return seq_lt(edge, c->snd_max) ? edge : c->snd_max;
+}
+
 void tcp_reply(struct net *net, struct tcp_conn *c, uint32_t flags)
 {
-  reply(net, c, flags & TCP_SYN ? c->iss : c->snd_nxt, flags);
+  reply(net, c, flags & TCP_SYN ? c->iss : ack_seq(c), flags);
 }
 
 void tcp_reset(struct net *net, struct tcp_conn *c)
@@ -242,12 +253,15 @@ static enum sent send_first_again(struct net *net, struct tcp_conn *c)
   return send(net, c, c->snd_una, len, flags, c->snd_nxt);
 }
 
-/* Something is left that the peer does not let us send, and no acknowledgement will come to change that. */
+/* Something is left that the peer does not let us send, and no acknowledgement will come to change that. A window that
+ * was closed behind what is in flight is asked about, too: to send that again is not allowed either.
+ */
 
 static void watch(struct net *net, struct tcp_conn *c)
 {
-  bool idle = c->snd_nxt == c->snd_una && c->timer[TCPT_REXMIT] == 0;
-  if (idle && c->timer[TCPT_PERSIST] == 0) tcp_timer_set(net, c, TCPT_PERSIST, tcp_rto(net, c));
+  if (c->snd_nxt != c->snd_una) return;
+  if (c->snd_wnd == 0) tcp_timer_stop(c, TCPT_REXMIT);
+  if (c->timer[TCPT_REXMIT] == 0 && c->timer[TCPT_PERSIST] == 0) tcp_timer_set(net, c, TCPT_PERSIST, tcp_rto(net, c));
 }
 
 static enum sent send_next(struct net *net, struct tcp_conn *c)
@@ -269,7 +283,7 @@ static enum sent send_next(struct net *net, struct tcp_conn *c)
     {
       if (unsent) watch(net, c);
       if (forced && !unsent) return send(net, c, c->snd_una - 1, 0, TCP_ACK, c->snd_nxt);   /* keep-alive */
-      return c->acknow ? send(net, c, c->snd_nxt, 0, TCP_ACK, c->snd_nxt) : NOTHING;
+      return c->acknow ? send(net, c, ack_seq(c), 0, TCP_ACK, c->snd_nxt) : NOTHING;
     }
   if (!probe) tcp_timer_stop(c, TCPT_PERSIST);
   enum sent r = send(net, c, c->snd_nxt, len, flags, probe ? c->snd_nxt : c->snd_nxt + len + !!(flags & TCP_FIN));

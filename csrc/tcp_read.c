@@ -147,17 +147,26 @@ static bool touches(const struct tcp_conn *c, const struct tcp_ofoseg *run)
   return false;
 }
 
+/* The buffers that the throttle reserves for receiving are not for this: a pool of which senders hold the rest would
+ * take in nothing any more, not even the acknowledgements that give it buffers back.
+ */
+
+static bool ofo_affordable(struct board *b)
+{
+  return iob_navail(b, false) >= b->iob.throttle;
+}
+
 static void ofo_keep(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
 {
   struct board *b = net->board;
   struct tcp_ofoseg run = { s->seq, s->seq + s->len, ++c->ofo_age, s->p->iob };
   if (!ofo_cut(b, c, &run))
     {
-      iob_free_chain(b, s->p->iob);
+      iob_free_chain(b, run.data);
       return;
     }
   bool full = c->nofo == TCP_OFOSEGS && !touches(c, &run);
-  if (full || parked(c) + (run.right - run.left) > (uint32_t)net->cfg[NETCFG_TCP_OFO_BUFSIZE])
+  if (full || !ofo_affordable(b) || parked(c) + (run.right - run.left) > (uint32_t)net->cfg[NETCFG_TCP_OFO_BUFSIZE])
     {
       s->p->iob = run.data;
       rx_drop(s->p, DROP_FULL);

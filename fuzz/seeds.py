@@ -1,0 +1,95 @@
+"""Writes the seeds that fuzzing begins with into a folder: conversations in the language of target.c, one file each."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
+TWICE, FRAGMENTS, REVERSED = 1 << 6, 2 << 6, 3 << 6
+SEGMENT, CALL, TIME, RAW, ERROR, HOG, BUSY, LINK = range(8)
+SOCKET, LISTEN, ACCEPT, CONNECT, CONNECT_LO, SEND, RECV, CLOSE, SHUTDOWN, SET, PEEK, UDP, BIND = range(13)
+STRANGER = 128
+MS, MS10, MS200, MS600, S3, S30, S150, S1000 = range(8)
+
+
+def segment(
+    flags: int, length: int = 0, *, who: int = 0, bases: int = 0, scales: int = 0, dseq: int = 0, dack: int = 0
+) -> bytes:
+    """A segment of connection ``who``, with a window of 65280 bytes."""
+    return bytes([SEGMENT, who, flags, bases, scales | 0x20, dseq & 255, dack & 255, length, 255])
+
+
+def call(which: int, handle: int = 0, n: int = 0, *more: int) -> bytes:
+    """A socket call of the program."""
+    return bytes([CALL, which | handle << 5, n, *more])
+
+
+def time(which: int) -> bytes:
+    """Time passes: one of the constants above."""
+    return bytes([TIME, which])
+
+
+def opened() -> bytes:
+    """A peer calls the listener, and handle 1 is the connection."""
+    return segment(SYN, who=STRANGER) + segment(ACK) + call(ACCEPT, 0, 1)
+
+
+def raw(frame: bytes, how: int = 7) -> bytes:
+    """A frame, its Ethernet header and checksums to be filled in."""
+    size = len(frame) + 14
+    return bytes([RAW, how, size >> 8, size & 255]) + frame
+
+
+def packet(proto: int, body: bytes) -> bytes:
+    """An IP packet to the board, without checksum."""
+    return bytes([0x45, 0, 0, 20 + len(body), 0, 1, 0, 0, 64, proto, 0, 0, 10, 0, 1, 1, 10, 0, 1, 2]) + body
+
+
+def conversations() -> dict[str, bytes]:
+    """Name and steps."""
+    data = segment(ACK | PSH, 100)
+    ours = call(SEND, 1, 40)
+    peer_closes = segment(FIN | ACK) + call(CLOSE, 1) + segment(ACK)
+    we_close = call(CLOSE, 1) + segment(ACK) + segment(FIN | ACK) + time(S150)
+    behind = segment(ACK, 50, dseq=100)
+    sack_everything = b"".join(segment(ACK, 20, dseq=40 * n) for n in (4, 1, 2, 3))
+    dial = call(SOCKET, 2) + call(CONNECT, 2, 1) + segment(SYN | ACK, dseq=0) + call(SEND, 2, 10)
+    echo = packet(1, bytes([8, 0, 0, 0, 1, 2, 3, 4])) + b""
+    datagram = packet(17, bytes([3, 232, 0, 7, 0, 12, 0, 0]) + b"abcd")
+    land = packet(6, bytes([0, 7, 0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, SYN, 255, 255, 0, 0, 0, 0]))
+    return {
+        "their close": opened() + data + call(RECV, 1, 100) + peer_closes,
+        "our close": opened() + ours + segment(ACK) + we_close,
+        "out of order": opened() + behind + data + call(RECV, 1, 100) + peer_closes,
+        "many holes": opened() + sack_everything + ours + data + call(RECV, 1, 255),
+        "fragments": opened() + segment(ACK | FRAGMENTS, 200) + segment(ACK | REVERSED, 200) + call(RECV, 1, 255),
+        "duplicates": opened() + segment(ACK | TWICE, 200) + ours + segment(ACK, dack=0, bases=4) * 4,
+        "timeouts": opened() + ours + time(S3) + time(S30) + segment(ACK) + call(CLOSE, 1) + time(S150) + time(S1000),
+        "closed window": opened() + bytes([SEGMENT, 0, ACK, 0, 0, 0, 0, 0, 0]) + ours + time(S30) + segment(ACK),
+        "dialled": dial + time(MS200) + segment(ACK) + call(SHUTDOWN, 2, 1) + segment(FIN | ACK) + call(CLOSE, 2),
+        "both dial": call(SOCKET, 2) + call(CONNECT, 2, 1) + segment(SYN, who=0) + segment(SYN | ACK) + data,
+        "loopback": call(SOCKET, 2) + call(CONNECT_LO, 2) + call(ACCEPT, 0, 1) + call(SEND, 2, 40) + call(RECV, 1, 99),
+        "itself": call(SOCKET, 2) + call(BIND, 2) + call(CONNECT_LO, 2, 3) + call(SEND, 2, 40) + call(RECV, 2, 255),
+        "hog": opened() + bytes([HOG, 254]) + data + ours + bytes([HOG, 1]) + time(S3) + data + ours,
+        "busy": opened() + bytes([BUSY, 1]) + ours + data + time(S3) + bytes([BUSY, 0]) + segment(ACK),
+        "errors": opened() + ours + bytes([ERROR, 0, 3, 4, 2, 88, 0]) + bytes([ERROR, 0, 3, 1, 0, 0, 0]) + time(S30),
+        "link": opened() + ours + data + bytes([LINK, 1]) + call(RECV, 1, 9) + call(CLOSE, 1),
+        "reset": opened() + ours + data + segment(RST, dseq=1) + segment(RST) + call(RECV, 1, 9),
+        "flood": b"".join(segment(SYN, who=STRANGER + n) for n in range(8)) + time(S150),
+        "keep-alive": opened() + call(SET, 1, 0, 3, 1) + call(SET, 1, 0, 4, 9) + time(S30) + segment(ACK) + time(S150),
+        "raw": raw(echo) + raw(datagram) + raw(land) + call(UDP, 0, 50),
+    }
+
+
+def main() -> None:
+    """Every conversation with every configuration that differs in kind."""
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, steps in conversations().items():
+        for how, how2 in ((0, 0), (0x1F, 3), (0x61, 2), (0x0D, 0x11), (0x12, 0x66)):
+            (folder / f"{name.replace(' ', '-')}-{how:02x}{how2:02x}").write_bytes(bytes([how, how2]) + steps)
+
+
+if __name__ == "__main__":
+    main()
