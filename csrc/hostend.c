@@ -10,6 +10,7 @@
 #define ARP_LEN       28u
 #define IP_HDRLEN     20u
 #define ICMP_HDRLEN   8u
+#define IP_OFFSET     0x1fffu
 
 static uint32_t get16(const uint8_t *p)
 {
@@ -49,8 +50,9 @@ static bool pings_us(const struct hostend *h, const struct frame *f)
   if (!(h->answers & HOSTEND_ECHO) || f->len < ETH_HDRLEN + IP_HDRLEN + ICMP_HDRLEN) return false;
   if (memcmp(f->data, h->mac, 6) != 0 || get16(f->data + 12) != ETHERTYPE_IP || ip[0] != 0x45) return false;
   uint32_t total = get16(ip + 2);
-  return total >= IP_HDRLEN + ICMP_HDRLEN && total <= f->len - ETH_HDRLEN && (get16(ip + 6) & 0x3fff) == 0 && ip[9] == 1
-         && get32(ip + 16) == h->ip && ip[IP_HDRLEN] == 8;
+  if (total <= IP_HDRLEN || total > f->len - ETH_HDRLEN || ip[9] != 1 || get32(ip + 16) != h->ip) return false;
+  if (get16(ip + 6) & IP_OFFSET) return get32(ip + 12) == h->pinger && get16(ip + 4) == h->ping_id;
+  return total >= IP_HDRLEN + ICMP_HDRLEN && ip[IP_HDRLEN] == 8;
 }
 
 static void send_own(struct hostend *h, const uint8_t *data, uint32_t len)
@@ -72,7 +74,9 @@ static void answer_arp(struct hostend *h, const struct frame *f)
   send_own(h, r, sizeof r);
 }
 
-/* An echo reply is the request with both pairs of addresses swapped and type 0, which the checksum has to follow. */
+/* An echo reply is the request with both pairs of addresses swapped and type 0, which the checksum has to follow. A
+ * fragment is answered by a fragment, those behind the first if they are of the ping whose first one came last.
+ */
 
 static void answer_ping(struct hostend *h, struct frame *f)
 {
@@ -82,9 +86,14 @@ static void answer_ping(struct hostend *h, struct frame *f)
   uint32_t from = get32(ip + 12);
   put32(ip + 12, h->ip);
   put32(ip + 16, from);
-  icmp[0] = 0;
-  uint32_t sum = get16(icmp + 2) + 0x0800;
-  put16(icmp + 2, (sum & 0xffff) + (sum >> 16));
+  if ((get16(ip + 6) & IP_OFFSET) == 0)
+    {
+      h->pinger = from;
+      h->ping_id = get16(ip + 4);
+      icmp[0] = 0;
+      uint32_t sum = get16(icmp + 2) + 0x0800;
+      put16(icmp + 2, (sum & 0xffff) + (sum >> 16));
+    }
   send_own(h, f->data, f->len);
 }
 

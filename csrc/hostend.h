@@ -28,6 +28,7 @@ struct hostend
   uint32_t      ip;               /* host byte order */
   uint32_t      answers;          /* enum hostend_answers */
   uint64_t      answered;         /* replies it has sent itself */
+  uint32_t      pinger, ping_id;  /* who sent the first fragment of a ping last, and its identification */
   int           nreaders;         /* all open ones are below this index */
   int           nwaiting, noutgoing;
   struct reader reader[HOSTEND_READERS];

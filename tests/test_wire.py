@@ -242,6 +242,20 @@ def test_the_host_end_answers_pings_if_asked_to() -> None:
         assert sum(words) % 0xFFFF == 0
 
 
+def test_the_host_end_answers_a_ping_in_fragments_with_fragments() -> None:
+    with bench() as clock:
+        a, b = pair(clock)
+        reader = a.reader()
+        b.answers(echo=True)
+        request = ping(7, 100, src=a.ip, dst=b.ip, to=B, by=A)
+        first, stray = request[:20] + b"\x20\0" + request[22:], request[:18] + b"\0\7\0\1" + request[22:]
+        for fragment in (stray, first, request[:20] + b"\0\1" + request[22:]):
+            a.send(fragment)
+        one, other = everything(reader)
+        assert is_echo_reply(one, 7) and one[20:22] == b"\x20\0"
+        assert other[34:] == request[34:] and other[20:22] == b"\0\1" and other[30:34] == request[26:30]
+
+
 def test_arp_is_answered_while_nobody_waits_for_a_frame() -> None:
     with bench() as clock:
         a, b = pair(clock)
