@@ -123,17 +123,19 @@ static bool poll_one(struct netdev *dev, uint32_t type)
 {
   switch (type)
     {
-      case TCP_POLL:  return tcp_poll(dev);
-      case UDP_POLL:  return udp_poll(dev);
-      case ARP_POLL:  return arp_poll(dev);
-      case ICMP_POLL: return icmp_poll(dev);
-      default:        return false;
+      case TCP_POLL:    return tcp_poll(dev);
+      case UDP_POLL:    return udp_poll(dev);
+      case IPFRAG_POLL: return ipfrag_poll(dev);
+      case ARP_POLL:    return arp_poll(dev);
+      case ICMP_POLL:   return icmp_poll(dev);
+      default:          return false;
     }
 }
 
 /* Lower types first: a busy UDP sender keeps requests and pings waiting, and when the ring fills they are not even
  * visited. A type's flag goes when it has nothing more, so also when a buffer is lacking: nobody asks again until the
- * next netdev_txnotify (NuttX's lost poll).
+ * next netdev_txnotify (NuttX's lost poll). Only the fragments of a packet that has begun to leave go before anything
+ * else: NuttX sends them in the same go.
  */
 
 int devif_poll(struct netdev *dev, uint32_t budget)
@@ -141,7 +143,7 @@ int devif_poll(struct netdev *dev, uint32_t budget)
   uint32_t sent = 0;
   while (sent < budget && dev->polltypes && (dev->flags & IFF_UP) && netdev_txroom(dev))
     {
-      uint32_t type = dev->polltypes & (0u - dev->polltypes);
+      uint32_t type = dev->polltypes & IPFRAG_POLL ? IPFRAG_POLL : dev->polltypes & (0u - dev->polltypes);
       if (!poll_one(dev, type))
         dev->polltypes &= ~type;
       else if (++sent < budget && !budget_left(dev->board))

@@ -153,18 +153,18 @@ static struct iob_s *quote(struct rxpkt *p, uint32_t quoted)
   return head;
 }
 
-void icmp_error(struct rxpkt *p, uint32_t type, uint32_t code)
+struct iob_s *icmp_error_packet(struct rxpkt *p, uint32_t type, uint32_t code)
 {
   struct net *net = p->dev->board->net;
   bool silent = p->broadcast || p->src == INADDR_ANY || !net->cfg[NETCFG_ICMP];
   if (silent || !icmp_allowed(net))
     {
       rx_drop(p, silent ? DROP_NOBODY : DROP_LIMIT);
-      return;
+      return NULL;
     }
   uint32_t room = ICMP_MAXMSGLEN - IPv4_HDRLEN - ICMP_HDRLEN, quoted = p->len < room ? p->len : room;
   struct iob_s *iob = quote(p, quoted);
-  if (iob == NULL) return;
+  if (iob == NULL) return NULL;
   ipv4_header(net, iob_at(iob, 0), iob->io_pktlen, IP_PROTO_ICMP, p->dst, p->src, IP_TTL_DEFAULT);
 
   uint8_t *icmp = iob_at(iob, IPv4_HDRLEN);
@@ -174,5 +174,11 @@ void icmp_error(struct rxpkt *p, uint32_t type, uint32_t code)
   charge(p->dev->board, COST_CSUM, ICMP_HDRLEN + quoted);
   csum_put(icmp + 2, csum_fold(csum_add(csum_add(0, icmp, ICMP_HDRLEN), p->ip, quoted)));
   net->stats.icmp.sent++;
-  ipv4_reply(p->dev, iob, p->src);
+  return iob;
+}
+
+void icmp_error(struct rxpkt *p, uint32_t type, uint32_t code)
+{
+  struct iob_s *iob = icmp_error_packet(p, type, code);
+  if (iob) ipv4_reply(p->dev, iob, p->src);
 }

@@ -27,6 +27,7 @@ enum rx_drop
   DROP_FULL,                  /* the socket's buffer is full, or no buffer to keep it */
   DROP_DUPLICATE,             /* came before, or belongs to what is over */
   DROP_LIMIT,                 /* an answer was due, but the rate limit forbids it */
+  DROP_LATE,                  /* a fragment whose packet did not become complete in time */
 };
 
 /* A received packet. */
@@ -89,10 +90,30 @@ void arp_wake(struct netdev *dev, uint32_t ipaddr);                 /* whoever w
 
 /* ipv4.c */
 
+#define IP_DF     0x4000u
+#define IP_MF     0x2000u
+#define IP_OFFSET 0x1fffu     /* in units of 8 bytes */
+#define IP_PACKET_MAX 65535u
+
 void ipv4_input(struct rxpkt *p);
 void ipv4_header(struct net *net, uint8_t *ip, uint32_t len, uint32_t proto, uint32_t src, uint32_t dst, uint32_t ttl);
 void ipv4_out(struct netdev *dev, struct iob_s *iob, uint32_t dst);       /* a finished packet, on to the link layer */
 void ipv4_reply(struct netdev *dev, struct iob_s *iob, uint32_t dst);     /* the same, if the device has room for it */
+
+/* ipfrag.c, ipfrag_out.c */
+
+int  ipfrag_initialize(struct net *net);
+void ipfrag_fini(struct net *net);
+void ipfrag_input(struct rxpkt *p);                                       /* a fragment, whole and for us */
+void ipfrag_out(struct netdev *dev, struct iob_s *iob, uint32_t dst);     /* a packet longer than the device's MTU */
+void ipfrag_later(struct netdev *dev, struct iob_s *iob);                 /* a packet for the next poll */
+bool ipfrag_poll(struct netdev *dev);                                     /* sends one of those; false: none left */
+void ipfrag_netdown(struct netdev *dev);
+
+static inline uint32_t ipv4_maxlen(const struct netdev *dev)              /* of a packet that can be sent there */
+{
+  return dev->board->net->ipfrag ? IP_PACKET_MAX : dev->mtu;
+}
 
 /* icmp.c, icmp_sock.c */
 
@@ -107,6 +128,7 @@ void ipv4_reply(struct netdev *dev, struct iob_s *iob, uint32_t dst);     /* the
 
 void icmp_input(struct rxpkt *p);
 void icmp_error(struct rxpkt *p, uint32_t type, uint32_t code);           /* to the sender of p */
+struct iob_s *icmp_error_packet(struct rxpkt *p, uint32_t type, uint32_t code);   /* made of p; NULL: none, p is gone */
 bool icmp_deliver(struct rxpkt *p, uint32_t id);                          /* to a socket: p is gone if true */
 bool icmp_poll(struct netdev *dev);
 void icmp_netdown(struct netdev *dev);

@@ -1,11 +1,8 @@
 /* ipv4.c - what is accepted, whom it goes to, and the header of what is sent (RFC 791, RFC 1122 3.2).
  *
- * A host, not a router: nothing is forwarded. Fragments are counted as dropped, never reassembled. Options are skipped.
+ * A host, not a router: nothing is forwarded. Options are skipped.
  */
 #include "tcp.h"
-
-#define IP_DF 0x4000u
-#define IP_MF_OFFSET 0x3fffu
 
 static void ipv4_drop(struct rxpkt *p, uint64_t *count, enum rx_drop why)
 {
@@ -88,13 +85,12 @@ void ipv4_input(struct rxpkt *p)
       ipv4_drop(p, NULL, DROP_DEST);
       return;
     }
-  if (get16(ip + 6) & IP_MF_OFFSET)
+  trim(p, get16(ip + 2));
+  if (get16(ip + 6) & (IP_MF | IP_OFFSET))
     {
-      dev->stats.rx_fragments++;
-      ipv4_drop(p, &net->stats.fragerr, DROP_FRAGMENT);
+      ipfrag_input(p);
       return;
     }
-  trim(p, get16(ip + 2));
 
   uint32_t proto = ip[9];
   if (proto == IP_PROTO_UDP)
@@ -127,10 +123,18 @@ void ipv4_header(struct net *net, uint8_t *ip, uint32_t len, uint32_t proto, uin
   csum_put(ip + 10, csum_fold(csum_add(0, ip, IPv4_HDRLEN)));
 }
 
+/* TCP chooses its segments so that they fit, and what is for the board itself has no frame to fit. */
+
 void ipv4_out(struct netdev *dev, struct iob_s *iob, uint32_t dst)
 {
+  bool loopback = (dev->flags & IFF_LOOPBACK) || dst == dev->ipaddr;
+  if (!loopback && iob->io_pktlen > dev->mtu && iob_at(iob, 0)[9] != IP_PROTO_TCP)
+    {
+      ipfrag_out(dev, iob, dst);
+      return;
+    }
   dev->board->net->stats.ipv4.sent++;
-  if ((dev->flags & IFF_LOOPBACK) || dst == dev->ipaddr)
+  if (loopback)
     devif_loopback(dev, iob);
   else
     arp_out(dev, iob, dst);

@@ -57,6 +57,8 @@ static const struct { int64_t value, min, max; } defaults[NETCFG_NOPTIONS] =
   [NETCFG_TCP_WRITE_BUFFERS]       = { 0, 0, 1 },
   [NETCFG_THROTTLE_SEND]           = { 1, 0, 1 },
   [NETCFG_THROTTLE_RECEIVE]        = { 0, 0, 1 },
+  [NETCFG_IPFRAG]                  = { 0, 0, 1 },
+  [NETCFG_IPFRAG_REASS_MAXAGE]     = { 20, 0, 1000000 },
 };
 
 static struct net *net_new(struct board *b)
@@ -103,14 +105,15 @@ static int udp_initialize(struct net *net)
 static int icmp_initialize(struct net *net)
 {
   struct board *b = net->board;
+  uint32_t bufsize = net->ipfrag ? IP_PACKET_MAX : NET_MTU_MAX;
   net->nicmp = (uint32_t)net->cfg[NETCFG_ICMP_PREALLOC_CONNS];
   net->icmp = calloc(net->nicmp, sizeof *net->icmp);
-  net->icmp_bufs = calloc(net->nicmp, NET_MTU_MAX);
+  net->icmp_bufs = calloc(net->nicmp, bufsize);
   if (net->icmp == NULL || net->icmp_bufs == NULL) return -ENOMEM;
   for (uint32_t i = 0; i < net->nicmp; i++)
     {
       struct icmp_conn *c = &net->icmp[i];
-      c->sndbuf = net->icmp_bufs + (size_t)i * NET_MTU_MAX;
+      c->sndbuf = net->icmp_bufs + (size_t)i * bufsize;
       if (nxsem_init(b, &c->rx.sem, 0) < 0 || nxsem_init(b, &c->snd.sem, 0) < 0) return -ENOMEM;
     }
   return 0;
@@ -137,7 +140,8 @@ int net_initialize(struct board *b)
   net->last_port = (uint16_t)(net->cfg[NETCFG_DEFAULT_MIN_PORT] + choose(chooser, SITE_PORT, b->id, nports));
   net->ipid = (uint16_t)choose(chooser, SITE_IPID, b->id, 65536);
 
-  int ret = udp_initialize(net);
+  int ret = ipfrag_initialize(net);
+  if (ret == 0) ret = udp_initialize(net);
   if (ret == 0) ret = icmp_initialize(net);
   if (ret == 0) ret = arp_initialize(net);
   if (ret == 0) ret = tcp_initialize(net);
@@ -152,6 +156,7 @@ void net_fini(struct board *b)
     if (net->dev[i].fini) net->dev[i].fini(net->dev[i].priv);
   tcp_fini(net);
   poll_fini(net);
+  ipfrag_fini(net);
   free(net->udp);
   free(net->wrb);
   free(net->icmp);

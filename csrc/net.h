@@ -87,6 +87,7 @@ enum poll_type
 {
   TCP_POLL  = 1 << 4,
   UDP_POLL  = 1 << 5,
+  IPFRAG_POLL = 1 << 18,
   ARP_POLL  = 1 << 19,
   ICMP_POLL = 1 << 22,
 };
@@ -104,7 +105,7 @@ enum netdev_field { NETDEV_IPADDR, NETDEV_DRADDR, NETDEV_NETMASK, NETDEV_MTU, NE
 
 enum netdev_event { NETDEV_RX_ERROR, NETDEV_TX_ERROR, NETDEV_TX_TIMEOUT, NETDEV_TX_DONE };
 
-/* Counters of a device, in the order of /proc/net/<if>; the last four are ours and shown by no NuttX command.
+/* Counters of a device, in the order of /proc/net/<if>; the last seven are ours and shown by no NuttX command.
  *
  * The stack counts packets, bytes and protocols both ways; the driver counts tx_done, tx_timeouts and errors, and keeps
  * `errors` the sum of rx_errors, tx_errors and tx_timeouts.
@@ -117,7 +118,10 @@ struct netdev_stats
   uint64_t rx_noiob;          /* frames lost because the pool was empty: NuttX counts them nowhere */
   uint64_t tx_noroom;         /* replies lost because the transmit ring was full */
   uint64_t tx_noarp;          /* packets lost because their next hop had no known address */
-  uint64_t tx_noiob;          /* requests not sent because the pool was empty */
+  uint64_t tx_noiob;          /* packets not sent because the pool was empty */
+  uint64_t rx_reassembled;    /* packets put together from fragments */
+  uint64_t rx_reasm_timeouts; /* ... given up because some did not come */
+  uint64_t rx_reasm_evicted;  /* ... because younger ones needed the buffers */
 };
 
 struct netdev
@@ -130,6 +134,7 @@ struct netdev
   uint32_t  flags;            /* enum iff */
   uint32_t  ipaddr, draddr, netmask;
   uint32_t  polltypes;        /* what devif_poll has to visit, enum poll_type */
+  struct iob_queue_s fragout; /* packets from the IP header on that wait for it: fragments, and errors about them */
   struct netdev_stats stats;
 
   /* The driver. transmit takes the whole frame, a chain from its Ethernet header on, and frees it or keeps it; it may
@@ -205,6 +210,8 @@ enum net_option
   NETCFG_TCP_WRITE_BUFFERS,
   NETCFG_THROTTLE_SEND,       /* which allocations leave CONFIG_IOB_THROTTLE alone: of write buffers ... */
   NETCFG_THROTTLE_RECEIVE,    /* ... of frames that come in */
+  NETCFG_IPFRAG,              /* fragments are put together and made; read at net_initialize */
+  NETCFG_IPFRAG_REASS_MAXAGE, /* 0.1 s */
   NETCFG_NOPTIONS
 };
 
@@ -334,6 +341,7 @@ struct net
 
   struct tcp       *tcp;              /* see tcp.h; NULL: not built in */
   struct table      pollers;
+  struct ipfrag    *ipfrag;           /* see ipfrag.c; NULL: not built in */
 
   struct icmp_conn *icmp;
   uint32_t          nicmp;

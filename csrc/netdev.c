@@ -106,6 +106,7 @@ void netdev_carrier(struct netdev *dev, bool on)
   tcp_netdown(dev);
   udp_netdown(dev);
   icmp_netdown(dev);
+  ipfrag_netdown(dev);
 }
 
 void netdev_setup(struct netdev *dev, bool up)

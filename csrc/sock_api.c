@@ -160,7 +160,9 @@ int64_t icmp_sendto(struct board *b, int32_t conn, const uint8_t *data, uint32_t
   if (raddr == INADDR_ANY) raddr = INADDR_LOOPBACK;
   struct netdev *dev = netdev_foraddr(b, raddr);
   if (dev == NULL) return -ENETUNREACH;
-  if (len + IPv4_HDRLEN > dev->mtu) return -EINVAL;
+  uint32_t total = len + IPv4_HDRLEN;
+  if (total > ipv4_maxlen(dev)) return total > IP_PACKET_MAX ? -EMSGSIZE : -EINVAL;
+  if (NET_LL_GUARDSIZE + total > b->iob.nbuffers * b->iob.bufsize) return -ENOMEM;    /* no poll could ever send it */
   if (c->state == ICMP_PENDING) return netwait_expect(&c->snd, NET_WAIT_SND);
 
   bool echo = data[0] == ICMP_ECHO_REQUEST;

@@ -104,7 +104,7 @@ static int check(struct board *b, struct udp_conn *c, uint32_t len, uint32_t rad
   if (arp == -ENOENT || arp == -EINPROGRESS) arp = b->net->cfg[NETCFG_ARP_SEND] ? NET_WAIT_ARP : 0;
   if (arp < 0) return arp == NET_WAIT_ARP ? arp : -ENETUNREACH;
   if (!(dev->flags & IFF_RUNNING)) return -EHOSTUNREACH;
-  if (len + UDPIP_HDRLEN > dev->mtu) return -EMSGSIZE;
+  if (len + UDPIP_HDRLEN > ipv4_maxlen(dev)) return -EMSGSIZE;
   *out = dev;
   return 0;
 }

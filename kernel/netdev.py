@@ -70,6 +70,8 @@ OPTIONS: dict[str, tuple[int, int]] = {
     "NET_UDP_NPOLLWAITERS": (lib.NETCFG_UDP_NPOLLWAITERS, 1),
     "NET_ICMP_NPOLLWAITERS": (lib.NETCFG_ICMP_NPOLLWAITERS, 1),
     "NET_TCP_WRITE_BUFFERS": (lib.NETCFG_TCP_WRITE_BUFFERS, 0),
+    "NET_IPFRAG": (lib.NETCFG_IPFRAG, 0),
+    "NET_IPFRAG_REASS_MAXAGE": (lib.NETCFG_IPFRAG_REASS_MAXAGE, 20),
 }
 """Kconfig names: the core's number of the option, and its value where a configuration does not have it."""
 
@@ -87,7 +89,7 @@ class NetDriver(Protocol):
 
 
 class NetdevStats(NamedTuple):
-    """Counters of a device (struct netdev_stats): NuttX's, then four that only a diagnosis shows."""
+    """Counters of a device (struct netdev_stats): NuttX's, then seven that only a diagnosis shows."""
 
     rx_packets: int
     rx_fragments: int
@@ -110,7 +112,13 @@ class NetdevStats(NamedTuple):
     tx_noarp: int
     """packets lost because the address of their next hop was not known"""
     tx_noiob: int
-    """requests and errors not sent because the IOB pool was empty"""
+    """packets not sent because the IOB pool was empty"""
+    rx_reassembled: int
+    """packets put together from fragments"""
+    rx_reasm_timeouts: int
+    """packets given up because a fragment did not come in time"""
+    rx_reasm_evicted: int
+    """packets given up because the fragments of younger ones needed the buffers"""
 
 
 class ProtoStats(NamedTuple):

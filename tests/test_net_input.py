@@ -90,9 +90,8 @@ DROPS: dict[str, tuple[bytes, str]] = {
     "total length below the header": (ether(icmp(ECHO_REQUEST, total=19)), "drop"),
     "total length 0": (ether(icmp(ECHO_REQUEST, total=0)), "drop"),
     "bad checksum": (ether(icmp(ECHO_REQUEST, bad=1)), "chkerr"),
-    "first fragment": (ether(icmp(ECHO_REQUEST, frag=0x2000)), "fragerr"),
-    "middle fragment": (ether(icmp(ECHO_REQUEST, frag=0x2010)), "fragerr"),
-    "last fragment": (ether(icmp(ECHO_REQUEST, frag=0x1FFF)), "fragerr"),
+    "fragment of nothing": (ether(ip(b"", 1, frag=0x2000)), "fragerr"),
+    "fragment beyond 65535": (ether(icmp(ECHO_REQUEST, frag=0x1FFF)), "fragerr"),
     "other destination": (ether(icmp(ECHO_REQUEST, dst="10.0.1.3")), "drop"),
     "loopback destination": (ether(icmp(ECHO_REQUEST, dst="127.0.0.1")), "drop"),
     "multicast destination": (ether(icmp(ECHO_REQUEST, dst="224.0.0.1")), "drop"),
@@ -125,15 +124,6 @@ def test_bad_ip_packet_is_dropped_counted_and_not_answered(name: str) -> None:
         expected = {key: int(key in ("drop", counter)) for key in counts}
         assert (stats.ipv4.recv, counts) == (1, expected)
         assert s.device.stats.rx_fragments == (counter == "fragerr")
-        assert s.leaks() == 0 and s.pings()
-
-
-def test_overlapping_fragments_leave_nothing_behind() -> None:
-    whole = PAYLOAD[:64]
-    with Stack() as s:
-        for first, more in [(0, True), (4, True), (2, False), (0x1FFE, False), (0, True), (0, True)]:
-            s.input(ether(ip(whole, 1, frag=first | (0x2000 if more else 0))))
-        assert s.kernel.net.stats.fragerr == 6
         assert s.leaks() == 0 and s.pings()
 
 

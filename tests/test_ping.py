@@ -76,9 +76,23 @@ def test_large_requests_are_answered(board: Board) -> None:
     assert "1472 bytes from 10.0.1.1" in text and status == 0
 
 
-def test_a_request_longer_than_the_device_takes_fails(board: Board) -> None:
-    text, status = run(board, "ping -c 1 -s 2000 10.0.1.1")
-    assert "ERROR: sendto failed at seqno 0: 22\n" in text and status == 1
+def test_a_request_longer_than_the_device_takes_fails_without_fragments() -> None:
+    with Board(NET_IPFRAG=False) as board:
+        host_answers(board, True)
+        board.boot()
+        text, status = run(board, "ping -c 1 -s 2000 10.0.1.1")
+        assert "ERROR: sendto failed at seqno 0: 22\n" in text and status == 1
+
+
+@pytest.mark.parametrize("size", [1473, 2952, 2953, 65507])
+def test_a_longer_one_goes_and_comes_in_fragments(board: Board, size: int) -> None:
+    text, status = run(board, f"ping -c 2 -s {size} 10.0.1.1")
+    assert f"{size} bytes from 10.0.1.1: icmp_seq=1" in text and status == 0
+
+
+def test_what_no_packet_can_hold_is_refused(board: Board) -> None:
+    text, status = run(board, "ping -c 1 -s 65508 10.0.1.1")
+    assert "ERROR: sendto failed at seqno 0: 90\n" in text and status == 1
 
 
 def test_without_a_link_nothing_is_sent(board: Board) -> None:
