@@ -45,10 +45,13 @@ def python() -> list[str]:
     return ["env", f"LD_PRELOAD={preload}", sys.executable] if preload else [sys.executable]
 
 
-def on_the_host(command: str, *tools: str) -> str:
-    """Runs ``command`` beside a live board at 10.0.1.2, echo on UDP port 7; returns its output, or skips."""
+def on_the_host(command: str, *tools: str, then: str = "true") -> str:
+    """Runs ``command`` beside a live board at 10.0.1.2, echo on UDP port 7, and ``then`` in the board's shell.
+
+    Returns their output, or skips.
+    """
     may_use_tap(*tools)
-    done = in_a_namespace(*python(), str(HERE), command)
+    done = in_a_namespace(*python(), str(HERE), command, then)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -64,6 +67,12 @@ def test_ping_of_a_whole_frame_is_answered() -> None:
 def test_ping_of_the_longest_packet_there_is_is_answered() -> None:
     out = on_the_host("ping -c 3 -i 0.2 -s 65507 10.0.1.2", "ping")
     assert "3 received, 0% packet loss" in out
+    assert "Frg: 0000" in out, out
+
+
+def test_the_boards_own_ping_of_that_length_is_answered_by_the_host() -> None:
+    out = on_the_host("true", then="ping -c 3 -i 200 -s 65507 10.0.1.1")
+    assert "3 packets transmitted, 3 received, 0% packet loss" in out
     assert "Frg: 0000" in out, out
 
 
@@ -125,7 +134,7 @@ def test_a_run_whose_interface_disappears_has_failed() -> None:
     assert done.stderr == "nutloop: the run failed: TAP tap0 has disappeared; who deleted it?\n"
 
 
-def main(command: str) -> int:
+def main(command: str, then: str) -> int:
     """Inside the namespace: a live board on tap0, and the host's side of it configured."""
     from board import Board
 
@@ -142,10 +151,10 @@ def main(command: str) -> int:
                 return 1
             assert host.stdout is not None
             print(host.stdout.read())
-        print(b.nsh("cat /proc/net/stat"))
+        print(b.nsh(then), b.nsh("cat /proc/net/stat"))
         print("\n".join(b.reports), file=sys.stderr)
         return host.returncode
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))
