@@ -123,12 +123,12 @@ void ipv4_header(struct net *net, uint8_t *ip, uint32_t len, uint32_t proto, uin
   csum_put(ip + 10, csum_fold(csum_add(0, ip, IPv4_HDRLEN)));
 }
 
-/* TCP chooses its segments so that they fit, and what is for the board itself has no frame to fit. */
+/* Only UDP and ICMP make what does not fit (TCP never does). What is for the board itself has no frame to fit. */
 
 void ipv4_out(struct netdev *dev, struct iob_s *iob, uint32_t dst)
 {
   bool loopback = (dev->flags & IFF_LOOPBACK) || dst == dev->ipaddr;
-  if (!loopback && iob->io_pktlen > dev->mtu && iob_at(iob, 0)[9] != IP_PROTO_TCP)
+  if (!loopback && iob->io_pktlen > dev->mtu)
     {
       ipfrag_out(dev, iob, dst);
       return;

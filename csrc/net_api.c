@@ -1,6 +1,6 @@
 /* net_api.c - what Python sees of the network, besides the sockets: devices, addresses, routes, ARP, counters. */
 
-#include "inet.h"
+#include "tcp.h"
 
 /* Devices, by index. */
 
@@ -75,6 +75,7 @@ int64_t netdev_set(struct board *b, int32_t index, uint32_t what, int64_t value)
       case NETDEV_MTU:
         if (value < 576 || value > (dev->flags & IFF_LOOPBACK ? NET_MTU_MAX : 1500)) return -EINVAL;
         dev->mtu = (uint16_t)value;
+        tcp_mtu_changed(dev);
         return 0;
       default: return -EINVAL;
     }

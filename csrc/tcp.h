@@ -192,6 +192,7 @@ void tcp_error(struct netdev *dev, uint32_t laddr, uint16_t lport, uint32_t radd
                int32_t error, bool hard);
 void tcp_mtu(struct netdev *dev, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport, uint32_t seq,
              uint32_t mtu);
+void tcp_mtu_changed(struct netdev *dev);
 
 /* tcp_input.c */
 

@@ -375,3 +375,13 @@ void tcp_mtu(struct netdev *dev, uint32_t laddr, uint16_t lport, uint32_t raddr,
   c->rtt_timing = false;
   tcp_pending(net, c);
 }
+
+/* The device takes less than before. */
+
+void tcp_mtu_changed(struct netdev *dev)
+{
+  struct tcp *tcp = dev->board->net->tcp;
+  uint32_t most = dev->mtu - IPv4_HDRLEN - TCP_HDRLEN;
+  for (struct tcp_conn *c = tcp ? tcp->head : NULL; c; c = c->next)
+    if (c->dev == dev && c->mss > most) c->mss = most;
+}

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stack import BOARD_IP, EVERYBODY, HOST_IP, Packet, Stack, arp, checksum, error_of, ether, icmp, ip, opened, udp
+from tcp_peer import act, connected
 
 from board import Board
 from kernel.inet import inet_addr
@@ -555,6 +556,16 @@ def test_the_loopback_fragments_nothing() -> None:
         assert s.run(talk) == PAYLOAD
         assert s.kernel.net.stats.ipv4.recv == s.kernel.net.stats.ipv4.sent == 1
         assert s.leaks() == 0
+
+
+def test_tcp_is_never_fragmented_even_if_its_device_shrinks() -> None:
+    with Stack() as s:
+        sock, _ = connected(s)
+        s.device.mtu = 700
+        act(s, lambda _: sock.send(PAYLOAD[:3000]))
+        frames = s.frames()
+        assert [len(frame) - 14 for frame in frames] == [700] * 4 + [40 + 3000 - 4 * 660]
+        assert all(frame[20] == 0x40 for frame in frames)  # DF, and whole
 
 
 def test_frag_needed_is_told_to_a_connected_socket() -> None:
