@@ -192,7 +192,7 @@ void ipfrag_input(struct rxpkt *p)
 
 static bool may_tell(const struct reasm *r)
 {
-  if (fragment_of(r->first).start != 0) return false;
+  if (fragment_of(r->first).start != 0 || !(r->dev->flags & IFF_RUNNING)) return false;
   uint32_t hlen = fragment_hlen(r->first), type = iob_at(r->first, hlen)[0];
   return r->proto != IP_PROTO_ICMP || type == ICMP_ECHO_REQUEST || type == ICMP_ECHO_REPLY;
 }

@@ -16,6 +16,7 @@ from stack import BOARD_IP, EVERYBODY, HOST_IP, Packet, Stack, arp, checksum, er
 from tcp_peer import act, connected
 
 from board import Board
+from kernel.core import lib
 from kernel.inet import inet_addr
 from kernel.iob import IobOwner
 from kernel.socket import AF_INET, IPPROTO_ICMP, SOCK_DGRAM
@@ -395,6 +396,15 @@ def test_nobody_is_told_of(name: str) -> None:
         s.input(SILENT[name])
         s.later(3)
         assert errors(s) == [] and s.device.stats.rx_reasm_timeouts == 1
+        assert s.leaks() == 0
+
+
+def test_without_a_link_nobody_can_be_told() -> None:
+    with Stack() as s:
+        s.eth.call(lib.netdev_set, lib.NETDEV_CARRIER, 0)
+        s.input(ether(every(udp(PAYLOAD[:3000]), 1480)[0]))
+        s.later(3)
+        assert s.device.stats.rx_reasm_timeouts == 1
         assert s.leaks() == 0
 
 
