@@ -15,10 +15,28 @@ from kernel.apps.tcpecho import TCPECHO
 from kernel.apps.telnetd import TELNETD
 from kernel.apps.udpblaster import UDPBLASTER
 from kernel.apps.udpecho import UDPECHO
+from kernel.apps.webserver import WEBSERVER
+from kernel.apps.wget import WGET
 from kernel.nsh.main import NSH, SH
 
 
 def builtin_apps(options: Mapping[str, object]) -> dict[str, App]:
     """Those that are configured, by name."""
-    apps = (DD, HELLO, INETD, IPERF, NSH, PING, SH, TCPCLIENT, TCPECHO, TCPSERVER, TELNETD, UDPBLASTER, UDPECHO)
+    apps = (
+        DD,
+        HELLO,
+        INETD,
+        IPERF,
+        NSH,
+        PING,
+        SH,
+        TCPCLIENT,
+        TCPECHO,
+        TCPSERVER,
+        TELNETD,
+        UDPBLASTER,
+        UDPECHO,
+        WEBSERVER,
+        WGET,
+    )
     return {app.name: app for app in apps if not app.option or options.get(app.option)}
