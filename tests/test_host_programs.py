@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +105,27 @@ def test_the_host_s_telnet_talks_to_a_shell() -> None:
 def test_two_telnets_at_a_time_have_a_shell_each() -> None:
     host, _ = beside("telnetd &", f"({TELNET}) & ({TELNET}); wait; true", "telnet")
     assert host.replace("\r", "").count("\none two\n") == 2
+
+
+def test_curl_and_wget_read_proc() -> None:
+    host, _ = beside(
+        "webserver &", "curl -sS http://10.0.1.2/proc/version; wget -qO- 10.0.1.2/proc/version", "curl", "wget"
+    )
+    one, two = host.splitlines()
+    assert one == two and one.startswith("NuttX version")
+
+
+def test_curl_follows_to_a_directory_and_tells_what_is_not_there() -> None:
+    curl = "curl -sSL http://10.0.1.2/proc; curl -s -o $TMP -w '%{http_code}' http://10.0.1.2/tmp/nothing; cat $TMP"
+    host, _ = beside("webserver &", curl, "curl")
+    assert 'href="uptime"' in host and host.endswith("\n404Error 404: Not Found\n")
+
+
+def test_wget_on_the_board_fetches_from_the_host() -> None:
+    serve = f"cd /; exec {shlex.join(python())} -m http.server --bind 10.0.1.1 8000 & sleep 2; kill $!"
+    line = "sleep 1; wget -o /tmp/self http://10.0.1.1:8000" + str(HERE) + "; ls -l /tmp"
+    host, board = beside(line, serve)
+    assert "GET " + str(HERE) in host and f" {HERE.stat().st_size} self\n" in board, host + board
 
 
 def main(line: str, command: str, options: dict[str, int]) -> int:

@@ -286,5 +286,5 @@ def test_the_port_can_be_chosen_and_one_that_is_taken_is_an_error() -> None:
 
 
 def test_it_is_there_if_configured() -> None:
-    with Board(SYSTEM_TELNETD=False) as board:
+    with Board(NETUTILS_TELNETD=False) as board:
         assert board.nsh("telnetd").text == "nsh: telnetd: command not found\n"

@@ -90,9 +90,9 @@ def given_options(argv: list[str]) -> dict[str, str]:
     return {names.get(name, name[1:]): value for name, value in found}
 
 
-def number(argv0: str, options: dict[str, str], letter: str, otherwise: int, most: int = 2**31 - 1) -> int:
+def number(argv0: str, given: dict[str, str], letter: str, otherwise: int, most: int = 2**31 - 1) -> int:
     """The number that an option has. Raises UsageError."""
-    text = options.get(letter)
+    text = given.get(letter)
     if text is None:
         return otherwise
     try:
@@ -105,33 +105,33 @@ def number(argv0: str, options: dict[str, str], letter: str, otherwise: int, mos
     return value
 
 
-def make_plan(sys: Sys, options: dict[str, str], own: str) -> Plan:
+def make_plan(sys: Sys, given: dict[str, str], own: str) -> Plan:
     """What the options ask for. Raises UsageError."""
     argv0 = sys.argv[0]
-    if ("c" in options) == ("s" in options):
+    if ("c" in given) == ("s" in given):
         raise UsageError("ERROR: should specific client/server mode")
     try:
-        peer = inet_ntoa(inet_addr(options.get("c", NOBODY)))
+        peer = inet_ntoa(inet_addr(given.get("c", NOBODY)))
     except OSError:
-        raise UsageError(f'{argv0}: invalid argument "{options["c"]}" to option -c|--client=<ip>') from None
-    interval = number(argv0, options, "i", INTERVAL) or INTERVAL
-    time = number(argv0, options, "t", 0 if "s" in options else TIME)
+        raise UsageError(f'{argv0}: invalid argument "{given["c"]}" to option -c|--client=<ip>') from None
+    interval = number(argv0, given, "i", INTERVAL) or INTERVAL
+    time = number(argv0, given, "t", 0 if "s" in given else TIME)
     return Plan(
-        server="s" in options,
-        udp="u" in options,
+        server="s" in given,
+        udp="u" in given,
         own=own,
         peer=peer,
-        port=number(argv0, options, "p", PORT, 65535) or PORT,
+        port=number(argv0, given, "p", PORT, 65535) or PORT,
         interval=interval,
         time=max(time, interval) if time else 0,
     )
 
 
-def own_address(sys: Sys, options: dict[str, str]) -> str:
+def own_address(sys: Sys, given: dict[str, str]) -> str:
     """The one of -B, or of CONFIG_NETUTILS_IPERFTEST_DEVNAME. Raises UsageError."""
-    if "B" in options:
+    if "B" in given:
         try:
-            return inet_ntoa(inet_addr(options["B"]))
+            return inet_ntoa(inet_addr(given["B"]))
         except OSError:
             raise UsageError("ERROR: access IP is 0xffffffff") from None
     try:
@@ -299,11 +299,11 @@ def abort(sys: Sys) -> None:
 def main(sys: Sys) -> int:
     """iperf -s|-c ip [-u] [-B ip] [-p port] [-i interval] [-t time], or iperf -a."""
     try:
-        options = given_options(sys.argv)
-        if "a" in options:
+        given = given_options(sys.argv)
+        if "a" in given:
             abort(sys)
             return 0
-        plan = make_plan(sys, options, own_address(sys, options))
+        plan = make_plan(sys, given, own_address(sys, given))
     except UsageError as error:
         sys.print(f"{error}\n{usage(sys.argv[0])}", end="")
         return 1

@@ -85,4 +85,4 @@ def main(sys: Sys) -> int:
             sys.syslog(LOG_ERR, f"no session: {error}")
 
 
-TELNETD = App("telnetd", main, option="SYSTEM_TELNETD")
+TELNETD = App("telnetd", main, option="NETUTILS_TELNETD")
