@@ -96,6 +96,17 @@ def test_a_caller_that_resets_takes_only_its_connection_along(port: int) -> None
         assert len([t for t in s.kernel.tasks.by_pid.values() if t.name == "echo"]) == (port == ECHO)
 
 
+def test_a_caller_who_is_gone_without_a_word_is_found_out_by_keep_alive() -> None:
+    with Stack(NET_TCP_KEEPALIVE=True, **TCP) as s:
+        s.kernel.tasks.create(main, "inetd", 50)
+        s.later(0.01)
+        call(s, ECHO, 1000)
+        s.later(0.1)
+        assert "echo" in [task.name for task in s.kernel.tasks.by_pid.values()]
+        s.later(3 * 3600)
+        assert "echo" not in [task.name for task in s.kernel.tasks.by_pid.values()]
+
+
 @pytest.mark.parametrize(("limit", "heard"), [(8192, b"hello"), (0, b"")])
 def test_a_caller_who_does_not_read_stops_the_others_unless_what_a_socket_may_buffer_is_limited(
     limit: int, heard: bytes

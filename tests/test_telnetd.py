@@ -228,6 +228,16 @@ def test_a_client_that_falls_silent_does_not_stop_the_others() -> None:
         assert other.read().endswith(b"hello\r\n" + PROMPT)
 
 
+@pytest.mark.parametrize("keepalive", [True, False])
+def test_a_client_that_is_gone_without_a_word_is_found_out_by_keep_alive(keepalive: bool) -> None:
+    with Stack(NET_TCP_KEEPALIVE=keepalive, **TCP) as s:
+        s.kernel.tasks.create(main, "telnetd", 50)
+        s.later(0.01)
+        call(s)
+        s.later(3 * 3600)
+        assert ("Telnet session" in names(s)) is not keepalive
+
+
 def test_rubbish_ends_nothing() -> None:
     with Stack(**TCP) as s:
         s.kernel.tasks.create(main, "telnetd", 50)

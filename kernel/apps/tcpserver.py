@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from kernel.errors import TaskExit
-from kernel.socket import AF_INET, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, Socket, TcpSocket
+from kernel.socket import AF_INET, SO_KEEPALIVE, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, Socket, TcpSocket
 from kernel.syslog import LOG_WARNING
 
 if TYPE_CHECKING:
@@ -69,6 +69,17 @@ def listen_on(sys: Sys, port: int, backlog: int = 5) -> TcpSocket:
     return sock
 
 
+def accept(sys: Sys, listener: TcpSocket) -> TcpSocket:
+    """The next connection. If CONFIG_NET_TCP_KEEPALIVE, a peer that is gone without a word is found out.
+
+    Raises OSError, InterruptedError.
+    """
+    client, _ = listener.accept()
+    if sys.kernel.options["NET_TCP_KEEPALIVE"] and sys.kernel.options["NET_SOCKOPTS"]:
+        client.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1)
+    return client
+
+
 def serve(sys: Sys, listener: TcpSocket, handler: Handler, name: str, most: int = 0) -> None:
     """Takes calls until a signal comes or the listener fails; closes it then, and all connections.
 
@@ -91,7 +102,7 @@ def serve(sys: Sys, listener: TcpSocket, handler: Handler, name: str, most: int 
             while True:
                 if most and places.wait() < 0:
                     return
-                client, _ = listener.accept()
+                client = accept(sys, listener)
                 try:
                     crew.start(connection(client), name, client)
                 except OSError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kernel.apps import App
 from kernel.apps.output import complain
-from kernel.apps.tcpserver import listen_on
+from kernel.apps.tcpserver import accept, listen_on
 from kernel.apps.telnetline import OpenTelnet, TelnetLine
 from kernel.fs.openfile import STDERR, STDIN, STDOUT
 from kernel.nsh.commands.options import getopt
@@ -72,7 +72,7 @@ def main(sys: Sys) -> int:
             files.close(fd)
     while True:
         try:
-            client, _ = listener.accept()
+            client = accept(sys, listener)
         except InterruptedError:
             continue
         except OSError as error:
