@@ -205,6 +205,7 @@ _NET = [
         lambda c: bool(c("NET_UDP_WRITE_BUFFERS") or c("NET_TCP_WRITE_BUFFERS")),
         "sent data waits in I/O buffers",
     ),
+    _bool("NET_SOLINGER", False, "SO_LINGER", "NET_SOCKOPTS", "NET_WRITE_BUFFERS"),
     _bool("NET_RECV_PACK", True, "data that arrives fills up the last buffer of what is unread", "NET"),
     _int("NET_RECV_BUFSIZE", 0, "bytes a socket may have unread; 0: no limit but the pool", "NET"),
     _int("NET_MAX_RECV_BUFSIZE", 0, "most that SO_RCVBUF may ask for; 0: no limit", "NET_RECV_BUFSIZE"),

@@ -100,6 +100,8 @@ void ipv4_header(struct net *net, uint8_t *ip, uint32_t len, uint32_t proto, uin
 void ipv4_out(struct netdev *dev, struct iob_s *iob, uint32_t dst);       /* a finished packet, on to the link layer */
 void ipv4_reply(struct netdev *dev, struct iob_s *iob, uint32_t dst);     /* the same, if the device has room for it */
 
+void ipv4_settos(uint8_t *ip, uint32_t tos);                              /* IP_TOS, of a header that is complete */
+
 /* ipfrag.c, ipfrag_out.c */
 
 int  ipfrag_initialize(struct net *net);

@@ -123,6 +123,14 @@ void ipv4_header(struct net *net, uint8_t *ip, uint32_t len, uint32_t proto, uin
   csum_put(ip + 10, csum_fold(csum_add(0, ip, IPv4_HDRLEN)));
 }
 
+void ipv4_settos(uint8_t *ip, uint32_t tos)
+{
+  if (tos == 0) return;
+  ip[1] = (uint8_t)tos;
+  put16(ip + 10, 0);
+  csum_put(ip + 10, csum_fold(csum_add(0, ip, IPv4_HDRLEN)));
+}
+
 /* Only UDP and ICMP make what does not fit (TCP never does). What is for the board itself has no frame to fit. */
 
 void ipv4_out(struct netdev *dev, struct iob_s *iob, uint32_t dst)

@@ -247,7 +247,8 @@ enum sock_field
   SOCK_FLAGS, SOCK_LADDR, SOCK_LPORT, SOCK_RADDR, SOCK_RPORT, SOCK_RCVBUF, SOCK_SNDBUF, SOCK_REUSE, SOCK_BCAST,
   SOCK_TTL, SOCK_BOUNDIF, SOCK_ERROR, SOCK_RXSIZE, SOCK_TXSIZE, SOCK_QUEUED, SOCK_SENT, SOCK_DROPS, SOCK_NONBLOCK,
   SOCK_RXSEM, SOCK_SNDSEM, SOCK_WRBSEM, SOCK_STATE, SOCK_READY, SOCK_OWNED, SOCK_NODELAY, SOCK_KEEPALIVE, SOCK_KEEPIDLE,
-  SOCK_KEEPINTVL, SOCK_KEEPCNT, SOCK_MSS, SOCK_RTO, SOCK_TIMER, SOCK_UNACKED, SOCK_NRTX,
+  SOCK_KEEPINTVL, SOCK_KEEPCNT, SOCK_MSS, SOCK_RTO, SOCK_TIMER, SOCK_UNACKED, SOCK_NRTX, SOCK_TOS,
+  SOCK_LINGER,
 };
 
 enum net_pollevent { NET_POLLIN = 0x01, NET_POLLOUT = 0x04, NET_POLLERR = 0x08, NET_POLLHUP = 0x10 };
@@ -281,7 +282,7 @@ struct udp_conn
   uint32_t  laddr, raddr;
   int32_t   error;            /* pending, positive errno; told once */
   uint32_t  rcvbufs, sndbufs; /* bytes, 0: no limit */
-  uint8_t   ttl;
+  uint8_t   ttl, tos;
   uint8_t   boundif;          /* 0: any */
   struct readahead readahead; /* datagrams, each behind UDP_METALEN bytes about it */
   struct udp_wrb *write_head, *write_tail;

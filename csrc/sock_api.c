@@ -29,6 +29,7 @@ int64_t udp_get(struct board *b, int32_t conn, uint32_t what)
       case SOCK_REUSE:   return c->reuseaddr;
       case SOCK_BCAST:   return c->broadcast;
       case SOCK_TTL:     return c->ttl;
+      case SOCK_TOS:     return c->tos;
       case SOCK_BOUNDIF: return c->boundif;
       case SOCK_ERROR:   return c->error;
       case SOCK_RXSIZE:  return readahead_len(&c->readahead);
@@ -58,6 +59,10 @@ int32_t udp_set(struct board *b, int32_t conn, uint32_t what, int64_t value)
       case SOCK_TTL:
         if (value < 1 || value > 255) return -EINVAL;
         c->ttl = (uint8_t)value;
+        return 0;
+      case SOCK_TOS:
+        if (value < 0 || value > 255) return -EINVAL;
+        c->tos = (uint8_t)value;
         return 0;
       case SOCK_BOUNDIF:
         if (value && netdev_find(b, (int32_t)value) == NULL) return -ENODEV;

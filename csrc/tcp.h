@@ -36,7 +36,7 @@ enum tcp_state
   TCP_CLOSE_WAIT, TCP_CLOSING, TCP_TIME_WAIT, TCP_LAST_ACK, TCP_LISTEN
 };
 
-enum tcp_timer { TCPT_REXMIT, TCPT_PERSIST, TCPT_DELACK, TCPT_KEEP, TCPT_2MSL, TCPT_NTIMERS };
+enum tcp_timer { TCPT_REXMIT, TCPT_PERSIST, TCPT_DELACK, TCPT_KEEP, TCPT_2MSL, TCPT_LINGER, TCPT_NTIMERS };
 
 /* What a segment says beside its header. */
 
@@ -97,7 +97,7 @@ struct tcp_conn
   bool      synlost;              /* our SYN was sent again */
   bool      sack_ok, ts_ok, ws_ok;
   bool      finofo;               /* a FIN came before its turn, at rcv_fin */
-  uint8_t   ttl, boundif;
+  uint8_t   ttl, tos, boundif;
   uint8_t   snd_scale, rcv_scale;
   uint8_t   nrtx;                 /* timeouts in a row */
   uint8_t   backoff;              /* how often the timeout has doubled, until something is measured again (Karn) */
@@ -107,7 +107,9 @@ struct tcp_conn
   uint8_t   unacked;              /* segments received and not acknowledged, for delayed ACKs */
   uint8_t   keepcnt, keepprobes;
   uint16_t  lport, rport;
+  uint16_t  user_mss;             /* TCP_MAXSEG; 0: not set */
   uint32_t  laddr, raddr;
+  int32_t   linger;               /* SO_LINGER, s; -1: off */
   int32_t   error;                /* why it ended: positive errno, told once */
   int32_t   softerror;            /* what ICMP said meanwhile: the reason, should it time out */
   struct netdev *dev;
@@ -183,6 +185,7 @@ bool tcp_port_taken(const struct net *net, const struct tcp_conn *self, uint32_t
 int  tcp_autobind(struct net *net, struct tcp_conn *c);                   /* 0 or -EADDRINUSE */
 void tcp_open(struct tcp_conn *c, struct netdev *dev);                    /* names and numbers are complete: hash it */
 void tcp_first_number(struct tcp_conn *c, uint32_t iss);
+void tcp_unlisten(struct net *net, struct tcp_conn *l);                   /* takes no calls any more; ALLOCATED */
 void tcp_orphan(struct net *net, struct tcp_conn *c);                     /* its owner is gone */
 void tcp_free(struct net *net, struct tcp_conn *c);                       /* everything back, at once */
 void tcp_ended(struct net *net, struct tcp_conn *c, int32_t error);       /* CLOSED; the owner, if any, will hear why */

@@ -155,6 +155,7 @@ struct tcp_conn *tcp_alloc(struct net *net)
   c->keepidle = 2 * 3600 * NSEC_PER_SEC;
   c->keepintvl = 2 * NSEC_PER_SEC;
   c->keepcnt = 3;
+  c->linger = -1;
   c->work.flags = WORK_NETLOCK;
   c->work.id = work_id_c(WORK_TCP, tcp_number(net, c));
   c->prev = tcp->tail;
@@ -220,6 +221,7 @@ void tcp_open(struct tcp_conn *c, struct netdev *dev)
   c->dev = dev;
   tcp_first_number(c, first_sequence(net, c));
   c->rcv_mss = dev->mtu - IPv4_HDRLEN - TCP_HDRLEN;
+  if (c->user_mss) c->rcv_mss = min_u32(c->rcv_mss, c->user_mss);
   c->rcv_scale = (uint8_t)net->cfg[NETCFG_TCP_WINDOW_SCALE_FACTOR];
   c->ssthresh = UINT32_MAX;
   c->cwnd = UINT32_MAX;
@@ -269,6 +271,14 @@ static void abandon(struct net *net, struct tcp_conn *l)
       tcp_reset(net, c);
       tcp_free(net, c);
     }
+}
+
+void tcp_unlisten(struct net *net, struct tcp_conn *l)
+{
+  abandon(net, l);
+  l->state = TCP_ALLOCATED;
+  l->flags = (uint8_t)(l->flags & ~SF_LISTENING);
+  tcp_wakeup(net, l);
 }
 
 /* What it holds goes back and no segment finds it any more; its socket, if it has one, still does. */

@@ -23,7 +23,8 @@ int32_t tcp_pollsetup(struct board *b, int32_t conn, int32_t poller, uint32_t ev
 {
   struct tcp_conn *c = tcp_find(b, conn);
   if (c == NULL) return -EBADF;
-  struct poll_place at = { .rx = &c->rx, .snd = &c->snd, .wrb = &b->net->tcp->wrbwait, .room = POLL_ROOM_THROTTLED };
+  struct poll_place at = { .rx = &c->rx, .snd = &c->snd, .wrb = &b->net->tcp->wrbwait };
+  at.room = send_throttled(b->net) ? POLL_ROOM_THROTTLED : POLL_ROOM_ANY;
   return poll_watch(b, poller, &at, events, b->net->cfg[NETCFG_TCP_NPOLLWAITERS]);
 }
 
@@ -57,6 +58,8 @@ int64_t tcp_get(struct board *b, int32_t conn, uint32_t what)
       case SOCK_SNDBUF:   return c->sndbufs;
       case SOCK_REUSE:    return c->reuseaddr;
       case SOCK_TTL:      return c->ttl;
+      case SOCK_TOS:      return c->tos;
+      case SOCK_LINGER:   return c->linger;
       case SOCK_BOUNDIF:  return c->boundif;
       case SOCK_ERROR:    return c->error;
       case SOCK_RXSIZE:   return readahead_len(&c->readahead);
@@ -111,6 +114,16 @@ int32_t tcp_set(struct board *b, int32_t conn, uint32_t what, int64_t value)
       case SOCK_TTL:
         if (value < 1 || value > 255) return -EINVAL;
         c->ttl = (uint8_t)value;
+        return 0;
+      case SOCK_TOS:
+        if (value < 0 || value > 255) return -EINVAL;
+        c->tos = (uint8_t)value;
+        return 0;
+      case SOCK_LINGER:   c->linger = (int32_t)value; return 0;
+      case SOCK_MSS:                      /* before it is connected; afterwards it changes nothing, as in NuttX */
+        if (c->state != TCP_ALLOCATED) return 0;
+        if (value < TCP_MIN_MSS || value > UINT16_MAX) return -EINVAL;
+        c->user_mss = (uint16_t)value;
         return 0;
       case SOCK_KEEPIDLE:
       case SOCK_KEEPINTVL:

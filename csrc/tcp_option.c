@@ -142,6 +142,7 @@ void tcp_negotiate(struct tcp_conn *c, const struct tcp_seg *syn)
   const struct tcp_options *o = &syn->opt;
   uint32_t mss = o->mss ? o->mss : TCP_DEFAULT_MSS, ours = c->dev->mtu - IPv4_HDRLEN - TCP_HDRLEN;
   if (mss < TCP_MIN_MSS) mss = TCP_MIN_MSS;
+  if (c->user_mss) ours = min_u32(ours, c->user_mss);
   c->mss = mss < ours ? mss : ours;
   c->sack_ok = o->sack_permitted && net->cfg[NETCFG_TCP_SACK];
   c->ts_ok = o->timestamps && net->cfg[NETCFG_TCP_TIMESTAMPS];

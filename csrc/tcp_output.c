@@ -63,6 +63,7 @@ static uint32_t header(struct net *net, struct tcp_conn *c, uint8_t *ip, uint32_
   put16(tcp + 14, min_u32(scaled, 65535));
   put32(tcp + 16, 0);
   ipv4_header(net, ip, IPv4_HDRLEN + n + len, IP_PROTO_TCP, c->laddr, c->raddr, c->ttl);
+  ipv4_settos(ip, c->tos);
   return IPv4_HDRLEN + n;
 }
 

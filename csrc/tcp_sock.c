@@ -14,7 +14,7 @@ int32_t tcp_socket(struct board *b)
 }
 
 /* What it holds to read is lost, and if there was something the peer is told by a reset (RFC 9293 SHLD-3); what it has
- * written still goes out, by itself.
+ * written still goes out, by itself. SO_LINGER sets a time for that, which may be none.
  */
 
 int64_t tcp_close(struct board *b, int32_t conn, int32_t abort)
@@ -23,7 +23,7 @@ int64_t tcp_close(struct board *b, int32_t conn, int32_t abort)
   struct tcp_conn *c = tcp_find(b, conn);
   if (c == NULL) return -EBADF;
   tcp_take_back(net, c);
-  bool unread = abort || readahead_len(&c->readahead);
+  bool unread = abort || c->linger == 0 || readahead_len(&c->readahead);
   if (c->state == TCP_SYN_RCVD || (tcp_synchronized(c) && unread && c->state != TCP_TIME_WAIT))
     {
       tcp_reset(net, c);
@@ -37,6 +37,8 @@ int64_t tcp_close(struct board *b, int32_t conn, int32_t abort)
     c->state = TCP_LAST_ACK;
   else if (c->state == TCP_FIN_WAIT_2)
     tcp_timer_set(net, c, TCPT_2MSL, net->cfg[NETCFG_TCP_WAIT_TIMEOUT] * NSEC_PER_SEC);
+  if (c->linger > 0 && tcp_synchronized(c) && c->state != TCP_TIME_WAIT)
+    tcp_timer_set(net, c, TCPT_LINGER, c->linger * NSEC_PER_SEC);
   tcp_orphan(net, c);
   tcp_pending(net, c);
   return answer(b, 0);
@@ -266,13 +268,18 @@ int64_t tcp_recv(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, uint
   return answer(b, flags & MSG_DONTWAIT ? -EAGAIN : netwait_expect(&c->rx, -EAGAIN));
 }
 
-/* how: 1 no more reading, 2 no more writing, 3 both. */
+/* how: 1 no more reading, 2 no more writing, 3 both. A listener only stops listening, whatever it is. */
 
 int64_t tcp_shutdown(struct board *b, int32_t conn, int32_t how)
 {
   struct net *net = b->net;
   struct tcp_conn *c = tcp_find(b, conn);
   if (c == NULL) return -EBADF;
+  if (c->state == TCP_LISTEN)
+    {
+      tcp_unlisten(net, c);
+      return answer(b, 0);
+    }
   if (!tcp_synchronized(c)) return -ENOTCONN;
   if (how & 1)
     {

@@ -130,6 +130,10 @@ static void expire(struct net *net, struct tcp_conn *c, enum tcp_timer which)
       case TCPT_PERSIST: persist_timeout(net, c); return;
       case TCPT_DELACK:  delack_timeout(net, c); return;
       case TCPT_KEEP:    keep_timeout(net, c); return;
+      case TCPT_LINGER:                 /* the time that close() gave it is over */
+        tcp_reset(net, c);
+        tcp_ended(net, c, ETIMEDOUT);
+        return;
       default:           tcp_ended(net, c, 0); return;
     }
 }

@@ -214,6 +214,7 @@ bool udp_poll(struct netdev *dev)
       csum_put(udp + 6, sum ? sum : 0xffff);
     }
   ipv4_header(net, iob_at(iob, 0), iob->io_pktlen, IP_PROTO_UDP, laddr, raddr, c->ttl);
+  ipv4_settos(iob_at(iob, 0), c->tos);
   iob_set_owner(net->board, iob, IOB_OWNER(IOB_OWNER_TXWORK, dev->index));
   net->stats.udp.sent++;
   dequeued(net, c, w);

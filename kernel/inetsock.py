@@ -11,11 +11,13 @@ from kernel.core import ACT_BASE, check, lib
 from kernel.inet import inet_addr, inet_ntoa
 from kernel.sockbase import (
     AF_INET,
+    IP_TOS,
     IP_TTL,
     IPPROTO_IP,
     SO_ACCEPTCONN,
     SO_BINDTODEVICE,
     SO_ERROR,
+    SO_LINGER,
     SO_RCVBUF,
     SO_REUSEADDR,
     SO_SNDBUF,
@@ -32,6 +34,7 @@ from kernel.sync import Semaphore
 if TYPE_CHECKING:
     from kernel.kernel import Kernel
 
+LINGER_MAX = 6553  # s: NuttX counts them in tenths, in 16 bits
 WAITS = -1000  # from here down: enum net_wait
 WAIT_ARP: int = lib.NET_WAIT_ARP
 WAIT_SND: int = lib.NET_WAIT_SND
@@ -43,6 +46,7 @@ OPTIONS: dict[tuple[int, int], int] = {
     (SOL_SOCKET, SO_RCVBUF): lib.SOCK_RCVBUF,
     (SOL_SOCKET, SO_SNDBUF): lib.SOCK_SNDBUF,
     (IPPROTO_IP, IP_TTL): lib.SOCK_TTL,
+    (IPPROTO_IP, IP_TOS): lib.SOCK_TOS,
 }
 """Those of every kind: the core's number of the field."""
 
@@ -61,6 +65,7 @@ class InetSocket(Socket):
     _core_set: ClassVar[Any]
     _core_bind: ClassVar[Any]
     _core_pollsetup: ClassVar[Any]
+    _linger: int | None = None  # s
     _reads: ClassVar[str]
     """what a reader waits for"""
 
@@ -158,6 +163,9 @@ class InetSocket(Socket):
             index = self._kernel.net.device(str(value)).index if value else 0
             check(type(self)._core_set(self._board, self.conn, lib.SOCK_BOUNDIF, index), name)
             return
+        if level == SOL_SOCKET and option == SO_LINGER:
+            self._set_linger(value, name)
+            return
         field = self._options.get((level, option))
         if field is None:
             super()._setopt(level, option, value)
@@ -168,6 +176,16 @@ class InetSocket(Socket):
         if option in (SO_RCVBUF, SO_SNDBUF) and level == SOL_SOCKET:
             value = self._bufsize(*_BUFSIZES[option], value, name)
         check(type(self)._core_set(self._board, self.conn, field, value), name)
+
+    def _set_linger(self, value: Value, name: str) -> None:
+        if not self._kernel.options.get("NET_SOLINGER", False):
+            raise os_error(ENOPROTOOPT, f"{name} needs CONFIG_NET_SOLINGER")
+        if not isinstance(value, tuple) or not 0 <= value[1] <= LINGER_MAX:
+            raise os_error(EINVAL, f"{name}: {value!r} is not (on, seconds)")
+        self._lingers(value[1] if value[0] else None)
+
+    def _lingers(self, seconds: int | None) -> None:
+        self._linger = seconds
 
     def _bufsize(self, default: str, most: str, value: int, name: str) -> int:
         built = self._kernel.options
@@ -183,6 +201,8 @@ class InetSocket(Socket):
             error = self._get(lib.SOCK_ERROR)
             type(self)._core_set(self._board, self.conn, lib.SOCK_ERROR, 0)
             return error
+        if level == SOL_SOCKET and option == SO_LINGER and self._kernel.options.get("NET_SOLINGER", False):
+            return (0, 0) if self._linger is None else (1, self._linger)
         if level == SOL_SOCKET and option == SO_ACCEPTCONN:
             return int(bool(self._get(lib.SOCK_FLAGS) & lib.SF_LISTENING))
         field = self._options.get((level, option))

@@ -44,6 +44,7 @@ SOL_SOCKET = 1
 SO_REUSEADDR, SO_TYPE, SO_ERROR, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF = 2, 3, 4, 6, 7, 8
 SO_KEEPALIVE, SO_LINGER, SO_RCVTIMEO, SO_SNDTIMEO, SO_BINDTODEVICE, SO_ACCEPTCONN = 9, 13, 20, 21, 25, 30
 IP_TOS, IP_TTL = 1, 2
+SO_DEBUG, SO_DONTROUTE, SO_OOBINLINE = 1, 5, 10
 TCP_NODELAY, TCP_MAXSEG, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT = 1, 2, 4, 5, 6
 SHUT_RD, SHUT_WR, SHUT_RDWR = 0, 1, 2
 MSG_PEEK: int = lib.MSG_PEEK
@@ -51,6 +52,7 @@ MSG_DONTWAIT: int = lib.MSG_DONTWAIT
 """A nonblocking call, whatever the socket is set to."""
 
 LONGEST = 65535  # bytes that any IPv4 packet holds at most
+_BITS = {SO_DEBUG, SO_DONTROUTE, SO_BROADCAST, SO_KEEPALIVE, SO_OOBINLINE}  # kept, without effect where none is known
 _BYTES = (bytes, bytearray, memoryview)
 
 
@@ -101,6 +103,7 @@ class Socket(SocketCalls):
         self.lock: Mutex | None = kernel.net.conn_lock(f"socket {conn}")
         kernel.sockets.add(self)
         self._nonblock = False
+        self._bits: frozenset[int] = frozenset()
         self._rcvtimeo: int | None = None  # ms
         self._sndtimeo: int | None = None
         self._room = bytearray(0)
@@ -280,6 +283,11 @@ class Socket(SocketCalls):
 
     def _setopt(self, level: int, option: int, value: Value) -> None:
         name = f"setsockopt({level}, {option})"
+        if level == SOL_SOCKET and option in _BITS:
+            if not isinstance(value, int):
+                raise os_error(EINVAL, f"{name}: {value!r}")
+            self._bits = self._bits - {option} | ({option} if value else set())
+            return
         if level == SOL_SOCKET and option in (SO_TYPE, SO_ERROR, SO_ACCEPTCONN):
             raise os_error(EINVAL, name)
         if level != SOL_SOCKET or option not in (SO_RCVTIMEO, SO_SNDTIMEO):
@@ -293,6 +301,8 @@ class Socket(SocketCalls):
     def _getopt(self, level: int, option: int) -> int | float | tuple[int, int]:
         if level == SOL_SOCKET and option == SO_TYPE:
             return self.type
+        if level == SOL_SOCKET and option in _BITS:
+            return int(option in self._bits)
         if level == SOL_SOCKET and option in (SO_RCVTIMEO, SO_SNDTIMEO):
             return ((self._rcvtimeo if option == SO_RCVTIMEO else self._sndtimeo) or 0) / 1000
         raise os_error(ENOPROTOOPT, f"getsockopt({level}, {option})")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import struct
-from errno import EINVAL
+from errno import EDOM, EINVAL
 
 from kernel.sockname import os_error
 
-SOL_SOCKET = 1
+SOL_SOCKET, IPPROTO_TCP = 1, 6
 SO_LINGER, SO_RCVTIMEO, SO_SNDTIMEO, SO_BINDTODEVICE = 13, 20, 21, 25
 
 Value = int | float | tuple[int, int] | str
@@ -17,12 +17,13 @@ _PAIRS = {SO_LINGER: "ii", SO_RCVTIMEO: "qq", SO_SNDTIMEO: "qq"}
 
 
 def unpack(level: int, option: int, value: bytes) -> Value:
-    """The value in a C struct: an int, struct linger, struct timeval, a name. Raises OSError (EINVAL: its length)."""
+    """The value in an int, struct linger, struct timeval or name of C. Raises OSError (EINVAL, EDOM: its length)."""
     if level == SOL_SOCKET and option == SO_BINDTODEVICE:
         return value.rstrip(b"\0").decode()
     form = _PAIRS.get(option, "i") if level == SOL_SOCKET else "i"
     if len(value) != struct.calcsize(form):
-        raise os_error(EINVAL, f"setsockopt({level}, {option}): a value of {len(value)} bytes")
+        errno = EDOM if level == IPPROTO_TCP else EINVAL
+        raise os_error(errno, f"setsockopt({level}, {option}): a value of {len(value)} bytes")
     numbers = struct.unpack(form, value)
     return numbers[0] if form == "i" else (numbers[0], numbers[1])
 

@@ -23,6 +23,7 @@ from kernel.sockbase import (
     TCP_MAXSEG,
     TCP_NODELAY,
     Address,
+    Socket,
     os_error,
 )
 from kernel.sockcalls import Buffer
@@ -143,9 +144,21 @@ class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP
     def _setopt(self, level: int, option: int, value: Value) -> None:
         """TCP_NODELAY, and with CONFIG_NET_TCP_KEEPALIVE SO_KEEPALIVE and TCP_KEEPIDLE, _KEEPINTVL (s), _KEEPCNT."""
         if (level, option) in KEEPALIVE and not self._kernel.options["NET_TCP_KEEPALIVE"]:
-            raise os_error(ENOPROTOOPT, f"setsockopt({level}, {option}) needs CONFIG_NET_TCP_KEEPALIVE")
+            if level != SOL_SOCKET:
+                raise os_error(ENOPROTOOPT, f"setsockopt({level}, {option}) needs CONFIG_NET_TCP_KEEPALIVE")
+            Socket._setopt(self, level, option, value)  # SO_KEEPALIVE is there, to no effect, as in NuttX
+            return
         super()._setopt(level, option, value)
         self._kernel.net.txavail()
+
+    def _getopt(self, level: int, option: int) -> int | float | tuple[int, int]:
+        if (level, option) in KEEPALIVE and not self._kernel.options["NET_TCP_KEEPALIVE"]:
+            return Socket._getopt(self, level, option)
+        return super()._getopt(level, option)
+
+    def _lingers(self, seconds: int | None) -> None:
+        super()._lingers(seconds)
+        check(lib.tcp_set(self._board, self.conn, lib.SOCK_LINGER, -1 if seconds is None else seconds), "SO_LINGER")
 
     def _core_socket(self, board: Any) -> int:
         return int(lib.tcp_socket(board)) if self._accepted is None else self._accepted

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from errno import EAGAIN, ENOMEM
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from kernel.core import ACT_BASE, buffer, check, lib, pids
 from kernel.inet import inet_addr, inet_ntoa
 from kernel.inetsock import OPTIONS, WAIT_ARP, WAIT_IOB, WAIT_SND, WAITS, InetSocket
-from kernel.sockbase import AF_INET, IPPROTO_UDP, MSG_DONTWAIT, SO_BROADCAST, SOCK_DGRAM, SOL_SOCKET, Address, os_error
+from kernel.sockbase import (
+    AF_INET,
+    IPPROTO_UDP,
+    MSG_DONTWAIT,
+    SO_BROADCAST,
+    SOCK_DGRAM,
+    SOL_SOCKET,
+    Address,
+    SocketTimeout,
+    os_error,
+)
 from kernel.sockcalls import Buffer
 
 if TYPE_CHECKING:
@@ -191,7 +202,11 @@ class UdpSocket(InetSocket, kind=SOCK_DGRAM, proto=IPPROTO_UDP, option="NET_UDP"
                 self._wait(self._sndsem, deadline, "sendto")
 
     def close(self) -> None:
-        """Gives back what it holds, unsent datagrams too; CONFIG_NET_UDP_NOTIFIER waits until those are sent."""
-        if self.conn >= 0 and self._drain:
-            self._taken(None)
+        """Gives back what it holds, unsent datagrams too; CONFIG_NET_UDP_NOTIFIER waits until those are sent.
+
+        It waits no longer than SO_LINGER says.
+        """
+        if self.conn >= 0 and self._files == 0 and self._drain:
+            with suppress(SocketTimeout):
+                self._taken(self._deadline(None if self._linger is None else self._linger * 1000))
         super().close()

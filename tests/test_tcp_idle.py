@@ -95,9 +95,11 @@ def test_must_25_without_its_option_there_is_no_keep_alive(s: Stack) -> None:
 
 
 @built(NET_SOCKOPTS=True)
-def test_a_board_built_without_it_says_so(s: Stack) -> None:
-    sock, _ = connected(s)
-    assert s.run(lambda sys: error_of(sock.setsockopt, SOL_SOCKET, SO_KEEPALIVE, 1)) == errno.ENOPROTOOPT
+def test_a_board_built_without_it_takes_the_flag_to_no_effect_and_refuses_its_times(s: Stack) -> None:
+    sock, peer = connected(s)
+    s.run(lambda _: sock.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1))
+    assert s.run(lambda _: error_of(sock.setsockopt, IPPROTO_TCP, TCP_KEEPIDLE, 1)) == errno.ENOPROTOOPT
+    assert watch(peer, 86400, step=600) == []
 
 
 @built(**KEEPALIVE)
