@@ -59,6 +59,7 @@ int net_input(struct netdev *dev, const uint8_t *frame, uint32_t len)
       return dropped(dev, &dev->stats.rx_errors, DROP_LENGTH, -EINVAL);
     }
 
+  if (dev->board->net->npkt) pkt_input(dev, frame, len);
   struct rxpkt p = { .dev = dev, .eth = frame, .ip = frame + NET_LL_GUARDSIZE, .len = len - NET_LL_GUARDSIZE };
   p.nflat = p.len;
   p.iob = rx_chain(dev, p.ip, p.len);
@@ -125,6 +126,7 @@ static bool poll_one(struct netdev *dev, uint32_t type)
     {
       case TCP_POLL:    return tcp_poll(dev);
       case UDP_POLL:    return udp_poll(dev);
+      case PKT_POLL:    return pkt_poll(dev);
       case IPFRAG_POLL: return ipfrag_poll(dev);
       case ARP_POLL:    return arp_poll(dev);
       case ICMP_POLL:   return icmp_poll(dev);

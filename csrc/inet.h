@@ -151,6 +151,13 @@ int64_t udp_start(struct board *b, struct udp_conn *c, const uint8_t *data, uint
                   uint16_t rport, uint32_t flags, struct iob_s *first);
 int64_t udp_continue(struct board *b, struct udp_wrb *w, struct iob_s *iob, const uint8_t *data);
 
+/* pkt.c */
+
+int  pkt_initialize(struct net *net);
+void pkt_input(struct netdev *dev, const uint8_t *frame, uint32_t len);
+bool pkt_poll(struct netdev *dev);
+void pkt_netdown(struct netdev *dev);
+
 /* poll.c */
 
 struct poll_place             /* where a socket wakes whoever waits for it */

@@ -40,6 +40,8 @@ enum iob_owner_class
   IOB_OWNER_TCP_OFO   = 10,
   IOB_OWNER_REASM     = 11,
   IOB_OWNER_APP       = 12,   /* taken by task n through the application interface */
+  IOB_OWNER_PKT_READ  = 13,   /* frames waiting in packet socket n */
+  IOB_OWNER_PKT_WRITE = 14,
 };
 
 #define IOB_OWNER(cls, n) (((uint32_t)(cls) << 24) | ((uint32_t)(n) & 0xffffff))

@@ -54,6 +54,8 @@ static const struct { int64_t value, min, max; } defaults[NETCFG_NOPTIONS] =
   [NETCFG_TCP_NPOLLWAITERS]        = { 2, 1, 65535 },
   [NETCFG_UDP_NPOLLWAITERS]        = { 1, 1, 65535 },
   [NETCFG_ICMP_NPOLLWAITERS]       = { 1, 1, 65535 },
+  [NETCFG_PKT_PREALLOC_CONNS]      = { 0, 0, 256 },
+  [NETCFG_PKT_NPOLLWAITERS]        = { 2, 1, 65535 },
   [NETCFG_TCP_WRITE_BUFFERS]       = { 0, 0, 1 },
   [NETCFG_THROTTLE_SEND]           = { 1, 0, 1 },
   [NETCFG_THROTTLE_RECEIVE]        = { 0, 0, 1 },
@@ -145,6 +147,7 @@ int net_initialize(struct board *b)
   if (ret == 0) ret = icmp_initialize(net);
   if (ret == 0) ret = arp_initialize(net);
   if (ret == 0) ret = tcp_initialize(net);
+  if (ret == 0) ret = pkt_initialize(net);
   return ret;
 }
 
@@ -162,6 +165,7 @@ void net_fini(struct board *b)
   free(net->icmp);
   free(net->icmp_bufs);
   free(net->arptab);
+  free(net->pkt);
   free(net);
   b->net = NULL;
 }

@@ -87,6 +87,7 @@ enum poll_type
 {
   TCP_POLL  = 1 << 4,
   UDP_POLL  = 1 << 5,
+  PKT_POLL  = 1 << 6,
   IPFRAG_POLL = 1 << 18,
   ARP_POLL  = 1 << 19,
   ICMP_POLL = 1 << 22,
@@ -207,6 +208,8 @@ enum net_option
   NETCFG_TCP_NPOLLWAITERS,    /* tasks that may poll one socket at a time */
   NETCFG_UDP_NPOLLWAITERS,
   NETCFG_ICMP_NPOLLWAITERS,
+  NETCFG_PKT_PREALLOC_CONNS,  /* number of packet sockets; read at net_initialize */
+  NETCFG_PKT_NPOLLWAITERS,
   NETCFG_TCP_WRITE_BUFFERS,
   NETCFG_THROTTLE_SEND,       /* which allocations leave CONFIG_IOB_THROTTLE alone: of write buffers ... */
   NETCFG_THROTTLE_RECEIVE,    /* ... of frames that come in */
@@ -313,6 +316,20 @@ struct icmp_conn
   struct netwait rx, snd;
 };
 
+/* Packet sockets */
+
+struct pkt_conn
+{
+  bool      used;
+  uint8_t   dev;              /* 0: not bound */
+  uint16_t  type;             /* EtherType of what it gets; 0: nothing */
+  uint32_t  sndbufs;          /* bytes, 0: no limit */
+  uint64_t  drops;            /* frames for it that were lost */
+  struct iob_queue_s readahead;   /* frames */
+  struct iob_queue_s *write;
+  struct netwait rx, snd;
+};
+
 struct net_route { uint32_t target, netmask, router; };    /* netmask 0 and router 0: free */
 
 struct net
@@ -323,6 +340,8 @@ struct net
   uint32_t   ndevs;
   uint32_t   txavail;                 /* bit per index: its driver has to be told, see netdev_txnotify() */
   struct net_route route[NET_NROUTES];
+  struct pkt_conn  *pkt;
+  uint32_t          npkt, pkt_turn;
   struct net_stats stats;
   uint16_t   ipid;
   uint16_t   last_port;

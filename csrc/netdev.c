@@ -107,6 +107,7 @@ void netdev_carrier(struct netdev *dev, bool on)
   udp_netdown(dev);
   icmp_netdown(dev);
   ipfrag_netdown(dev);
+  pkt_netdown(dev);
 }
 
 void netdev_setup(struct netdev *dev, bool up)

@@ -44,6 +44,8 @@ class IobOwner(IntEnum):
     TCP_OFO = 10
     REASM = 11
     APP = 12
+    PKT_READ = 13
+    PKT_WRITE = 14
 
 
 class IobStats(NamedTuple):

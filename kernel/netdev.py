@@ -69,6 +69,7 @@ OPTIONS: dict[str, tuple[int, int]] = {
     "NET_TCP_NPOLLWAITERS": (lib.NETCFG_TCP_NPOLLWAITERS, 2),
     "NET_UDP_NPOLLWAITERS": (lib.NETCFG_UDP_NPOLLWAITERS, 1),
     "NET_ICMP_NPOLLWAITERS": (lib.NETCFG_ICMP_NPOLLWAITERS, 1),
+    "NET_PKT_NPOLLWAITERS": (lib.NETCFG_PKT_NPOLLWAITERS, 2),
     "NET_TCP_WRITE_BUFFERS": (lib.NETCFG_TCP_WRITE_BUFFERS, 0),
     "NET_IPFRAG": (lib.NETCFG_IPFRAG, 0),
     "NET_IPFRAG_REASS_MAXAGE": (lib.NETCFG_IPFRAG_REASS_MAXAGE, 20),
@@ -279,6 +280,8 @@ class Network:
         self.arp_delay_ms = int(kernel.options.get("ARP_SEND_DELAYMSEC", 20))
         self.config(lib.NETCFG_ARP_INPROGRESS, self.arp_tries * self.arp_delay_ms)
         self._config_tcp(kernel)
+        packet = int(kernel.options.get("NET_PKT_PREALLOC_CONNS", 1)) if kernel.options.get("NET_PKT") else 0
+        self.config(lib.NETCFG_PKT_PREALLOC_CONNS, packet)
         throttled = kernel.options.get("IOB_THROTTLED", "send")
         self.send_throttled = throttled != "receive"
         self.config(lib.NETCFG_THROTTLE_SEND, self.send_throttled)

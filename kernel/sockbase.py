@@ -34,10 +34,11 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from kernel.kernel import Kernel
+    from kernel.netlock import HasLock
     from kernel.sync import Mutex
     from kernel.task import Task
 
-AF_INET = 2
+AF_INET, AF_PACKET = 2, 17
 SOCK_STREAM, SOCK_DGRAM, SOCK_RAW = 1, 2, 3
 IPPROTO_IP, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP = 0, 1, 6, 17
 SOL_SOCKET = 1
@@ -68,21 +69,22 @@ class Socket(SocketCalls):
     OSError: EAFNOSUPPORT, EPROTONOSUPPORT (not built in, or none there is), ENOMEM (all of them are in use).
     """
 
-    _kinds: ClassVar[dict[tuple[int, int], type[Socket]]] = {}
+    _kinds: ClassVar[dict[tuple[int, int, int], type[Socket]]] = {}
     option: ClassVar[str] = ""  # CONFIG_... that builds this kind in
 
-    def __init_subclass__(cls, kind: int = 0, proto: int = 0, option: str = "") -> None:
+    def __init_subclass__(cls, kind: int = 0, proto: int = 0, option: str = "", family: int = AF_INET) -> None:
         if kind:
             cls._KIND = len(Socket._kinds)
-            Socket._kinds[kind, proto] = cls
+            Socket._kinds[family, kind, proto] = cls
             cls.option = option
 
     def __new__(cls, kernel: Kernel, family: int = AF_INET, kind: int = SOCK_DGRAM, proto: int = 0) -> Socket:
-        if family != AF_INET:
-            raise os_error(EAFNOSUPPORT, f"socket: family {family}; this board speaks IPv4 only (AF_INET)")
-        if proto == 0:
-            proto = {SOCK_DGRAM: IPPROTO_UDP, SOCK_STREAM: IPPROTO_TCP}.get(kind, 0)
-        found = Socket._kinds.get((kind, proto))
+        if family not in (AF_INET, AF_PACKET):
+            raise os_error(EAFNOSUPPORT, f"socket: family {family}; this board has AF_INET and AF_PACKET")
+        wanted = 0 if family == AF_PACKET else proto
+        if wanted == 0 and family == AF_INET:
+            wanted = {SOCK_DGRAM: IPPROTO_UDP, SOCK_STREAM: IPPROTO_TCP}.get(kind, 0)
+        found = Socket._kinds.get((family, kind, wanted))
         if found is None:
             raise os_error(EPROTONOSUPPORT, f"socket: type {kind}, protocol {proto}")
         if not kernel.options.get(found.option, True):
@@ -249,14 +251,24 @@ class Socket(SocketCalls):
             raise os_error(EDOM, f"timeout {value}")
         return -(-(seconds * 1_000_000 + micros) // 100_000) * 100 or None
 
-    def _wait(self, sem: Semaphore, deadline: int | None, what: str) -> None:
-        """Waits with the locks given up, until ``deadline`` (ns). Raises OSError: EAGAIN, EINTR, EBADF (closed)."""
+    def _wait(
+        self,
+        sem: Semaphore,
+        deadline: int | None,
+        what: str,
+        driver: HasLock | None = None,
+        interruptible: bool = True,
+    ) -> None:
+        """Waits with the locks given up, the device's too, until ``deadline`` (ns).
+
+        Raises OSError: EAGAIN, EINTR, EBADF (closed).
+        """
         ms = None
         if deadline is not None:
             ms = -(-(deadline - self._kernel.clock.now_ns) // 1_000_000)
             if ms <= 0:
                 raise SocketTimeout(EAGAIN, f"{what}: timed out")
-        r = self._lock.conn_dev_sem_timedwait(sem, True, ms, self, None)
+        r = self._lock.conn_dev_sem_timedwait(sem, interruptible, ms, self, driver)
         if self.conn < 0:
             raise os_error(EBADF, f"{what}: closed by another task")
         if r == -ETIMEDOUT:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from kernel.icmp import IcmpSocket
+from kernel.packet import PacketSocket
 from kernel.sockbase import (
     AF_INET,
+    AF_PACKET,
     IP_TOS,
     IP_TTL,
     IPPROTO_ICMP,
@@ -46,6 +48,7 @@ from kernel.udp import UdpSocket
 
 __all__ = [
     "AF_INET",
+    "AF_PACKET",
     "IPPROTO_ICMP",
     "IPPROTO_IP",
     "IPPROTO_TCP",
@@ -80,6 +83,7 @@ __all__ = [
     "TCP_NODELAY",
     "Address",
     "IcmpSocket",
+    "PacketSocket",
     "Socket",
     "SocketTimeout",
     "TcpSocket",
