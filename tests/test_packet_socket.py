@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import errno
+import re
 import socket as host
 from typing import Any
 
 import pytest
+from scapy.layers.inet import ICMP, IP
+from scapy.layers.l2 import Ether
 from stack import BOARD_MAC, HOST_MAC, Stack, arp, bound, error_of, ether, icmp, udp
 
+from board import Board
 from kernel.iob import IobOwner
 from kernel.poll import POLLERR, POLLIN, POLLOUT
 from kernel.socket import AF_INET, AF_PACKET, MSG_DONTWAIT, MSG_PEEK, SOCK_DGRAM, SOCK_RAW
 from kernel.sync import Mutex
+from lab.state import state_text
 
 PKT = {"NET_PKT": True, "NET_PKT_WRITE_BUFFERS": True}
 ALL = host.htons(3)
@@ -233,3 +238,27 @@ def test_a_killed_sender_leaves_nothing_behind() -> None:
         assert results == [] and lock.holder == -1
         s.run(lambda sys: [sys.iob_free(iob) for iob in taken])
         assert s.leaks() == 0
+
+
+@pytest.mark.parametrize("locks", ["global", "split"])
+def test_an_injector_more_important_than_the_driver_hangs_a_board_with_split_locks(locks: str) -> None:
+    def injector(sys: Any) -> None:
+        sock = sys.socket(AF_PACKET, SOCK_RAW, ALL)
+        sock.bind(("eth0", 0))
+        for _ in range(100):
+            sock.send(FRAME)
+
+    with Board("sim", IOB_NBUFFERS=36, IOB_THROTTLE=8, NET_LOCKS=locks, **PKT) as board:
+        board.boot()
+        task = board.spawn(injector, "injector", 200)
+        board.run(60)
+        ping = Ether(dst=board.eth0.mac) / IP(dst=board.eth0.ip) / ICMP()
+        answer = board.eth0.wire().sr1(ping, timeout=5)
+        hung = locks == "split"
+        assert task.alive == hung and (answer is None) == hung
+        if hung:
+            text = state_text(board)
+            assert "injector: waits for a throttled IOB" in text
+            assert re.search(r"lpwork: waits for eth0.*, held by injector \(pid \d+\)", text)
+            queued = re.search(r"(\d+) pkt_write 0\n", text)
+            assert queued and int(queued[1]) >= 28  # all that the throttle leaves: they are its own
