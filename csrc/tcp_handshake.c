@@ -17,6 +17,7 @@ static struct tcp_conn *inherit(struct net *net, struct tcp_conn *l, const struc
   c->laddr = s->p->dst;
   c->raddr = s->p->src;
   c->ttl = l->ttl;
+  c->tos = l->tos;
   c->boundif = l->boundif;
   c->rcvbufs = l->rcvbufs;
   c->sndbufs = l->sndbufs;

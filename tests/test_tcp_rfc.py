@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from stack import Packet, Stack, error_of, ether, icmp, ip
+from stack import Packet, Stack, checksum, error_of, ether, icmp, ip
 from tcp_peer import TCP, Peer, accepted, act, connected, listener, listening, rows, states, tcp
 from tcp_script import built, called, writes
 
-from kernel.sockbase import AF_INET, IP_TTL, IPPROTO_IP, SOCK_STREAM
+from kernel.sockbase import AF_INET, IP_TOS, IP_TTL, IPPROTO_IP, SOCK_STREAM
 
 
 @pytest.fixture
@@ -281,6 +281,16 @@ def test_a_segment_before_the_window_is_acknowledged_and_not_read_again(s: Stack
 
 
 # IP and ICMP around it
+
+
+def test_must_48_the_type_of_service_is_the_owners_choice_and_that_of_a_listener_its_calls(s: Stack) -> None:
+    sock = listening(s)
+    s.run(lambda sys: sock.setsockopt(IPPROTO_IP, IP_TOS, 0x28))
+    peer = Peer(s)
+    peer.put("S", seq=0)
+    (frame,) = s.frames()
+    assert frame[15] == 0x28 and checksum(frame[14:34]) == 0
+    assert sock.getsockopt(IPPROTO_IP, IP_TOS) == 0x28
 
 
 def test_must_49_the_time_to_live_is_the_owners_choice(s: Stack) -> None:

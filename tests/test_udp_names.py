@@ -6,10 +6,11 @@ import errno
 from typing import Any
 
 import pytest
-from stack import BOARD_IP, EVERYBODY, Stack, bound, error_of, ether, icmp, opened, udp
+from stack import BOARD_IP, EVERYBODY, Stack, bound, checksum, error_of, ether, icmp, opened, udp
 
 from kernel.socket import (
     AF_INET,
+    IP_TOS,
     IP_TTL,
     IPPROTO_IP,
     IPPROTO_TCP,
@@ -233,13 +234,15 @@ def test_options_are_kept() -> None:
         sock = sys.socket()
         sock.setsockopt(SOL_SOCKET, SO_BROADCAST, 1)
         sock.setsockopt(IPPROTO_IP, IP_TTL, 3)
+        sock.setsockopt(IPPROTO_IP, IP_TOS, 0x10)
         sock.setsockopt(SOL_SOCKET, SO_RCVTIMEO, (1, 500_000))
         sock.sendto(b"x", HOST)
         return [sock.getsockopt(SOL_SOCKET, o) for o in (SO_TYPE, SO_BROADCAST, SO_RCVTIMEO)]
 
     with Stack() as s:
         assert s.run(body) == [SOCK_DGRAM, 1, 1.5]
-        assert s.frames()[0][22] == 3
+        (frame,) = s.frames()
+        assert (frame[15], frame[22]) == (0x10, 3) and checksum(frame[14:34]) == 0
 
 
 @pytest.mark.parametrize(
@@ -247,6 +250,8 @@ def test_options_are_kept() -> None:
     [
         (SOL_SOCKET, 9999, 1, errno.ENOPROTOOPT),
         (IPPROTO_TCP, 1, 1, errno.ENOPROTOOPT),
+        (IPPROTO_IP, IP_TOS, -1, errno.EINVAL),
+        (IPPROTO_IP, IP_TOS, 256, errno.EINVAL),
         (IPPROTO_IP, IP_TTL, 0, errno.EINVAL),
         (IPPROTO_IP, IP_TTL, 256, errno.EINVAL),
         (SOL_SOCKET, SO_RCVBUF, 100, errno.ENOPROTOOPT),  # CONFIG_NET_RECV_BUFSIZE is 0
