@@ -143,6 +143,8 @@ struct tcp_conn
   struct work work;
   int64_t   keepidle, keepintvl;  /* ns */
   int64_t   challenge_tat;        /* rate limit of challenge ACKs, RFC 5961 section 7 */
+  int64_t   user_timeout;         /* ns that the peer may owe us something; 0: NET_TCP_MAXRTX tries */
+  int64_t   owed_since;           /* ns; 0: nothing */
   int64_t   heard;                /* ns: the peer's last segment */
   int64_t   sent;                 /* ns: our last one with payload */
 

@@ -150,6 +150,7 @@ static void advance(struct net *net, struct tcp_conn *c, const struct tcp_seg *s
   c->nprobes = c->unanswered = 0;
   c->dupacks = 0;
   c->softerror = 0;
+  c->owed_since = 0;
   if (c->recovering && seq_geq(s->ack, c->recover))
     recovered(net, c);
   else if (c->recovering)
@@ -176,6 +177,7 @@ static bool update_window(struct net *net, struct tcp_conn *c, const struct tcp_
   if (c->snd_wnd && c->timer[TCPT_PERSIST])
     {
       tcp_timer_stop(c, TCPT_PERSIST);
+      c->owed_since = 0;
       c->force = false;
       c->nprobes = c->unanswered = 0;
     }

@@ -26,6 +26,7 @@ static struct tcp_conn *inherit(struct net *net, struct tcp_conn *l, const struc
   c->keepidle = l->keepidle;
   c->keepintvl = l->keepintvl;
   c->keepcnt = l->keepcnt;
+  c->user_timeout = l->user_timeout;
   return c;
 }
 

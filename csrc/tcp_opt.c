@@ -75,6 +75,7 @@ int64_t tcp_get(struct board *b, int32_t conn, uint32_t what)
       case SOCK_KEEPIDLE: return c->keepidle / NSEC_PER_SEC;
       case SOCK_KEEPINTVL: return c->keepintvl / NSEC_PER_SEC;
       case SOCK_KEEPCNT:  return c->keepcnt;
+      case SOCK_USER_TIMEOUT: return c->user_timeout / 1000000;
       case SOCK_MSS:      return c->mss;
       case SOCK_RTO:      return tcp_rto(b->net, c);
       case SOCK_OWNED:    return c->owned || c->listener;
@@ -133,6 +134,10 @@ int32_t tcp_set(struct board *b, int32_t conn, uint32_t what, int64_t value)
       case SOCK_KEEPCNT:
         if (value < 1 || value > 255) return -EINVAL;
         c->keepcnt = (uint8_t)value;
+        return 0;
+      case SOCK_USER_TIMEOUT:
+        if (value < 0 || value > INT32_MAX) return -EINVAL;
+        c->user_timeout = value * 1000000;
         return 0;
       case SOCK_BOUNDIF:
         if (value && netdev_find(b, (int32_t)value) == NULL) return -ENODEV;

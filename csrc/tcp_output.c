@@ -245,7 +245,7 @@ static bool worth_it(const struct tcp_conn *c, uint32_t len, uint32_t unsent, bo
 
 static enum sent send_first_again(struct net *net, struct tcp_conn *c)
 {
-  uint32_t len = min_u32(effective_mss(c), min_u32(c->txsize, c->snd_max - c->snd_una));
+  uint32_t len = min_u32(min_u32(effective_mss(c), c->snd_wnd), min_u32(c->txsize, c->snd_max - c->snd_una));
   len = cut_to_iobs(net, c, len);
   uint32_t flags = TCP_ACK | (len == c->txsize ? TCP_PSH : 0);
   if (c->fin && len == c->txsize && c->snd_max - c->snd_una > c->txsize) flags |= TCP_FIN;

@@ -36,11 +36,25 @@ static void schedule(struct net *net, struct tcp_conn *c, int64_t when)
   work_queue_c(b, net->wq, &c->work, WORK_TCP, tcp_number(net, c), delay > 0 ? (delay + b->tick_ns - 1) / b->tick_ns : 0);
 }
 
+/* Two of them wait for the peer; the owner may have said how long that may take (TCP_USER_TIMEOUT). */
+
 void tcp_timer_set(struct net *net, struct tcp_conn *c, enum tcp_timer which, int64_t delay)
 {
-  int64_t when = net->board->bench->now + delay;
+  int64_t now = net->board->bench->now, when = now + delay;
+  if (which == TCPT_REXMIT || which == TCPT_PERSIST)
+    {
+      if (c->owed_since == 0) c->owed_since = now;
+      int64_t last = c->owed_since + c->user_timeout;
+      if (c->user_timeout && when > last) when = last;
+    }
   c->timer[which] = when;
   if (c->work_due == 0 || when < c->work_due) schedule(net, c, when);
+}
+
+static bool given_up(const struct net *net, const struct tcp_conn *c, uint32_t tries, enum net_option most)
+{
+  if (c->user_timeout) return net->board->bench->now - c->owed_since >= c->user_timeout;
+  return tries >= (uint32_t)net->cfg[most];
 }
 
 /* The peer's window is closed and its opening may have been lost: one byte asks (RFC 9293 3.8.6.1). Peers that answer
@@ -49,7 +63,7 @@ void tcp_timer_set(struct net *net, struct tcp_conn *c, enum tcp_timer which, in
 static void persist_timeout(struct net *net, struct tcp_conn *c)
 {
   if (c->txsize == 0 && (!c->fin || c->finsent)) return;       /* there is nothing left to ask for */
-  if (c->unanswered >= net->cfg[NETCFG_TCP_MAXRTX])
+  if (given_up(net, c, c->unanswered, NETCFG_TCP_MAXRTX))
     {
       tcp_reset(net, c);
       tcp_ended(net, c, c->softerror ? c->softerror : ETIMEDOUT);
@@ -57,7 +71,7 @@ static void persist_timeout(struct net *net, struct tcp_conn *c)
     }
   int64_t next = NSEC_PER_SEC / 2 << c->nprobes;
   if (c->nprobes < PROBE_MAX_SHIFT) c->nprobes++;
-  c->unanswered++;
+  if (c->unanswered < UINT8_MAX) c->unanswered++;
   c->force = true;
   tcp_timer_set(net, c, TCPT_PERSIST, next < PROBE_MAX ? next : PROBE_MAX);
   tcp_pending(net, c);
@@ -77,12 +91,13 @@ static void rexmit_timeout(struct net *net, struct tcp_conn *c)
       persist_timeout(net, c);
       return;
     }
-  if (++c->nrtx > net->cfg[syn ? NETCFG_TCP_MAXSYNRTX : NETCFG_TCP_MAXRTX])
+  if (given_up(net, c, c->nrtx, syn ? NETCFG_TCP_MAXSYNRTX : NETCFG_TCP_MAXRTX))
     {
       if (tcp_synchronized(c)) tcp_reset(net, c);
       tcp_ended(net, c, c->softerror ? c->softerror : ETIMEDOUT);
       return;
     }
+  if (c->nrtx < UINT8_MAX) c->nrtx++;
   if (c->backoff < RTO_MAX_SHIFT) c->backoff++;
   if (syn) c->synlost = true;
   c->rtt_timing = false;

@@ -22,6 +22,7 @@ from kernel.sockbase import (
     TCP_KEEPINTVL,
     TCP_MAXSEG,
     TCP_NODELAY,
+    TCP_USER_TIMEOUT,
     Address,
     Socket,
     os_error,
@@ -128,6 +129,7 @@ class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP
         **KEEPALIVE,
         (IPPROTO_TCP, TCP_NODELAY): lib.SOCK_NODELAY,
         (IPPROTO_TCP, TCP_MAXSEG): lib.SOCK_MSS,
+        (IPPROTO_TCP, TCP_USER_TIMEOUT): lib.SOCK_USER_TIMEOUT,
     }
     _core_get = lib.tcp_get
     _core_set = lib.tcp_set
@@ -142,7 +144,9 @@ class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP
         self._send_all = bool(kernel.options.get("TCP_SEND_ALL", False))
 
     def _setopt(self, level: int, option: int, value: Value) -> None:
-        """TCP_NODELAY, and with CONFIG_NET_TCP_KEEPALIVE SO_KEEPALIVE and TCP_KEEPIDLE, _KEEPINTVL (s), _KEEPCNT."""
+        """TCP_NODELAY, TCP_USER_TIMEOUT (ms; 0: NET_TCP_MAXRTX tries; NuttX has it not), and with
+        CONFIG_NET_TCP_KEEPALIVE SO_KEEPALIVE and TCP_KEEPIDLE, _KEEPINTVL (s), _KEEPCNT.
+        """
         if (level, option) in KEEPALIVE and not self._kernel.options["NET_TCP_KEEPALIVE"]:
             if level != SOL_SOCKET:
                 raise os_error(ENOPROTOOPT, f"setsockopt({level}, {option}) needs CONFIG_NET_TCP_KEEPALIVE")

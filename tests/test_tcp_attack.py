@@ -78,6 +78,37 @@ def test_a_reset_outside_the_window_is_dropped(s: Stack, state: str, away: int) 
     assert peer.answers("R", seq=peer.seq + away) == [] and states(s) == [state]
 
 
+def calling(s: Stack) -> Peer:
+    """The board has called this peer, who has not answered."""
+    act(s, lambda sys: sys.socket(AF_INET, SOCK_STREAM).connect(("10.0.1.1", 7)))
+    (frame,) = s.frames()
+    peer = Peer(s, dport=int.from_bytes(frame[34:36], "big"), sport=7)
+    peer.iss = int.from_bytes(frame[38:42], "big")
+    return peer
+
+
+@pytest.mark.parametrize(("flags", "ack"), [("R", 0), ("RA", 0), ("RA", 2), ("RA", 2**31), ("RSA", 2), ("RS", 0)])
+def test_a_reset_that_does_not_acknowledge_our_call_does_not_refuse_it(s: Stack, flags: str, ack: int) -> None:
+    peer = calling(s)
+    assert peer.answers(flags, seq=0, ack=ack) == [] and states(s) == ["SYN_SENT"]
+
+
+@pytest.mark.parametrize("flags", ["A", "SA", "FA", "SFA"])
+@pytest.mark.parametrize("ack", [0, 2, 2**31, -5])
+def test_an_answer_to_a_call_that_we_did_not_make_is_reset_by_its_number(s: Stack, flags: str, ack: int) -> None:
+    """What a call of before a restart left behind (RFC 9293 figure 9); ours goes on."""
+    peer = calling(s)
+    reset = peer.answer(flags, seq=0, ack=ack)
+    assert (reset.flags, reset.seq) == ("R", ack % 2**32) and states(s) == ["SYN_SENT"]
+    assert [x.flags for x in watch(peer, 1.6)] == ["S"]
+
+
+@pytest.mark.parametrize("flags", ["", "F", "P", "A"])
+def test_what_is_no_answer_to_a_call_is_ignored(s: Stack, flags: str) -> None:
+    peer = calling(s)
+    assert peer.answers(flags, b"text", seq=0, ack=1) == [] and states(s) == ["SYN_SENT"]
+
+
 # SYNs: section 4
 
 

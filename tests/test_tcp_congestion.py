@@ -113,6 +113,14 @@ def test_duplicates_of_what_a_timeout_sent_again_do_not_start_fast_retransmit(s:
     assert duplicates(peer, 3) == [5]
 
 
+def test_fast_retransmit_keeps_within_a_window_that_has_shrunk(s: Stack) -> None:
+    sock, peer = called(s)
+    sends(s, peer, sock, 10)
+    peer.window = 400
+    again = [x for _ in range(4) for x in peer.answers("A")]
+    assert [(x.seq, len(x.data)) for x in again] == [(1, 400)]
+
+
 # NewReno
 
 

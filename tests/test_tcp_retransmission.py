@@ -11,7 +11,7 @@ from stack import Stack, error_of
 from tcp_peer import TCP, Peer, act, connected, listening, rows, states
 from tcp_script import MSS, built, called, gaps, rto, stamp, watch, writes
 
-from kernel.sockbase import AF_INET, SOCK_STREAM
+from kernel.sockbase import AF_INET, IPPROTO_TCP, SOCK_STREAM, TCP_USER_TIMEOUT
 from kernel.sync import Semaphore
 from kernel.wqueue import LPWORK, Work
 
@@ -117,7 +117,7 @@ def test_a_timestamp_that_we_never_sent_does_not_stop_retransmission(s: Stack, e
     writes(s, peer, sock, b"x")
     peer.ack = 2
     peer.put("A", options=stamp(2, echo))
-    assert rto(s) <= 120
+    assert rto(s) == 1.5  # no measurement
 
 
 # Its timer
@@ -147,6 +147,48 @@ def test_net_tcp_maxrtx_says_how_often(s: Stack) -> None:
     sock, peer = connected(s)
     writes(s, peer, sock, b"x")
     assert [x.flags for x in watch(peer, 60)] == ["PA"] * 2 + ["RA"]
+
+
+def patient(s: Stack, ms: int, **peer: Any) -> tuple[Any, Peer]:
+    """A connection with this TCP_USER_TIMEOUT."""
+    sock, other = called(s, **peer)
+    act(s, lambda sys: sock.setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, ms))
+    assert sock.getsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT) == ms
+    return sock, other
+
+
+@pytest.mark.parametrize("seconds", [1, 10, 600])
+def test_must_21_the_owner_may_say_how_long_it_tries(s: Stack, seconds: int) -> None:
+    """TCP_USER_TIMEOUT, in milliseconds, instead of NET_TCP_MAXRTX."""
+    sock, peer = patient(s, seconds * 1000)
+    start = s.clock.now_ns / 1e9
+    sent = [*writes(s, peer, sock, b"x"), *watch(peer, seconds + 1)]
+    assert [x.flags for x in sent][-1] == "RA" and all(x.data for x in sent[:-1])
+    assert sent[-1].time - start == pytest.approx(seconds, abs=3 * TICK)
+    assert s.run(lambda sys: error_of(sock.send, b"y")) == errno.ETIMEDOUT
+
+
+def test_must_21_what_is_acknowledged_in_between_gives_it_more_time(s: Stack) -> None:
+    sock, peer = patient(s, 2000)
+    for i in range(10):
+        writes(s, peer, sock, b"x")
+        s.later(1.5)
+        peer.ack = 2 + i
+        peer.put("A")
+        s.later(1.5)
+    assert states(s) == ["ESTABLISHED"]
+
+
+def test_must_21_it_holds_for_a_window_that_nobody_opens(s: Stack) -> None:
+    sock, peer = patient(s, 10_000, window=0)
+    act(s, lambda sys: sock.send(b"x"))
+    assert [x.flags for x in watch(peer, 11)][-1] == "RA" and states(s) == []
+
+
+@pytest.mark.parametrize("value", [-1, 2**31])
+def test_must_21_nonsense_is_refused(s: Stack, value: int) -> None:
+    sock, _ = connected(s)
+    assert s.run(lambda sys: error_of(sock.setsockopt, IPPROTO_TCP, TCP_USER_TIMEOUT, value)) == errno.EINVAL
 
 
 @pytest.mark.parametrize("most", [1, 5, 10])
