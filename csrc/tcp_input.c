@@ -404,13 +404,14 @@ static void synchronized_input(struct net *net, struct tcp_conn *c, struct tcp_s
 }
 
 /* A new call may come from the pair of sockets that still waits for the last one to die, if its numbers are beyond
- * those; ours will be, too (RFC 9293 MAY-2).
+ * those, or its timestamp is (RFC 6191); our numbers will be, too (RFC 9293 MAY-2).
  */
 
 static bool reopens(const struct tcp_conn *c, const struct tcp_seg *s)
 {
+  bool later = c->ts_ok && s->opt.timestamps && seq_gt(s->opt.tsval, c->ts_recent);
   return c->state == TCP_TIME_WAIT && !c->owned && (s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN
-         && seq_gt(s->seq, c->rcv_nxt);
+         && (later || seq_gt(s->seq, c->rcv_nxt));
 }
 
 void tcp_input(struct rxpkt *p)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from stack import Stack, ether
 from tcp_peer import TCP, Peer, accepted, act, connected, listening, rows, states, tcp
-from tcp_script import MSS, built, watch
+from tcp_script import MSS, built, called, stamp, watch
 
 from kernel.sockbase import AF_INET, SOCK_STREAM
 
@@ -208,6 +208,23 @@ def test_a_new_call_in_time_wait_gets_numbers_beyond_the_old(s: Stack, megabytes
     again = Peer(s, isn=peer.isn + 100000)
     again.connect()
     assert 0 < (again.iss - last) % 2**32 < 2**31
+
+
+@pytest.mark.parametrize(("value", "taken"), [(99, False), (101, False), (102, True), (110 + 2**31, False)])
+@built(TCP_TIMESTAMPS=True)
+def test_a_call_in_time_wait_with_lower_numbers_is_told_from_an_old_one_by_its_timestamp(
+    s: Stack, value: int, taken: bool
+) -> None:
+    """RFC 6191."""
+    sock, peer = called(s, options=MSS + stamp(100))
+    act(s, lambda sys: sock.close())
+    peer.take()
+    peer.ack += 1
+    peer.put("FA", options=stamp(101))
+    peer.take()
+    assert states(s) == ["TIME_WAIT"]
+    answer = Peer(s, isn=peer.isn - 100000).answer("S", seq=0, options=MSS + stamp(value))
+    assert answer.flags == ("SA" if taken else "A")
 
 
 # Numbers that nobody guesses: RFC 6528

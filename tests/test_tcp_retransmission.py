@@ -90,6 +90,15 @@ def test_a_steady_path_brings_it_down_to_a_tick_above_the_round_trip(s: Stack) -
     assert rto(s) == pytest.approx(1.01, abs=0.003)
 
 
+@built(NET_TCP_RTO=20)
+def test_it_is_never_above_two_minutes(s: Stack) -> None:
+    """RFC 6298 (2.5) asks for a minute at least."""
+    listening(s)
+    peer = Peer(s)
+    first = peer.answer("S", seq=0)
+    assert gaps([first, *watch(peer, 280, step=0.1)]) == pytest.approx([10, 20, 40, 80, 120], abs=0.15)
+
+
 @built(NET_TCP_FIXED_RTO=True)
 def test_a_fixed_one_neither_follows_the_path_nor_doubles(s: Stack) -> None:
     sock, peer = handshake(s, 0.4)
