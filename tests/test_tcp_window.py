@@ -84,12 +84,23 @@ def test_a_window_that_opens_is_used_at_once(s: Stack) -> None:
     assert watch(peer, 60, step=0.1) == []
 
 
-def test_an_older_segment_does_not_close_the_window_again(s: Stack) -> None:
+def test_a_segment_that_was_overtaken_does_not_close_the_window_again(s: Stack) -> None:
+    """RFC 9293 3.10.7.4: SND.WL1."""
     sock, peer = connected(s)
-    peer.write(b"x")
-    peer.put("A", seq=1, window=0)  # was overtaken
+    peer.put("PA", b"second", seq=6)
+    peer.put("PA", b"first", seq=1, window=0)
     (segment,) = writes(s, peer, sock, b"abc")
     assert segment.data == b"abc"
+
+
+def test_an_older_acknowledgement_does_not_close_the_window_again(s: Stack) -> None:
+    """SND.WL2."""
+    sock, peer = connected(s)
+    writes(s, peer, sock, b"abc")
+    peer.put("A", ack=4)
+    peer.put("A", ack=1, window=0)
+    (segment,) = writes(s, peer, sock, b"def")
+    assert segment.data == b"def"
 
 
 def test_must_66_a_closed_window_still_hears_acks_and_resets(s: Stack) -> None:
@@ -246,6 +257,20 @@ def test_nagle_does_not_hold_back_what_a_fin_follows(s: Stack) -> None:
     act(s, lambda sys: sock.close())
     (last,) = peer.take()
     assert (last.data, last.flags) == (b"b", "FPA")
+
+
+def test_a_window_follows_the_iobs_that_others_use_too_but_what_was_promised_is_taken(s: Stack) -> None:
+    """NuttX takes back what it has offered, against RFC 9293 SHLD-14."""
+    _, first = connected(s)
+    second = Peer(s, sport=1001)
+    second.connect()
+    promised = first.write(b"x")[-1].window
+    while second.write(b"y" * 1400)[-1].window > 5000:
+        pass
+    left = first.write(b"x")[-1].window
+    assert left < 5000 < promised
+    while rows(s)[0].rxsize <= left:
+        assert first.write(b"x" * 196)[-1].ack == first.seq
 
 
 # Scaled
