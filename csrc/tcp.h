@@ -231,7 +231,7 @@ void tcp_measured(struct net *net, struct tcp_conn *c, int64_t rtt);
 
 /* tcp_read.c */
 
-uint32_t tcp_window(struct net *net, struct tcp_conn *c);                 /* what can be taken in */
+uint32_t tcp_offer(struct net *net, struct tcp_conn *c, uint32_t scale);  /* the window that a segment offers, bytes */
 void tcp_text(struct net *net, struct tcp_conn *c, struct tcp_seg *s);    /* the payload, which it owns */
 void tcp_ofo_free(struct board *b, struct tcp_conn *c);
 void tcp_read_free(struct board *b, struct tcp_conn *c);

@@ -35,32 +35,20 @@ void tcp_unlist(struct net *net, struct tcp_conn *c)
   c->listed = false;
 }
 
-/* The window that a segment offers. Its right edge is moved by little only if the reader has read everything, so that
- * the peer is not made to send crumbs (RFC 9293 MUST-39). It can move to the left: the buffers may be somebody else's.
- */
-
-static uint32_t offer(struct net *net, struct tcp_conn *c)
-{
-  uint32_t w = tcp_window(net, c), promised = seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0;
-  if (w > promised && w - promised < c->rcv_mss && readahead_len(&c->readahead)) w = promised;
-  if (w > promised) c->rcv_adv = c->rcv_nxt + w;
-  return w;
-}
-
 /* IP and TCP header with options, flat, without the TCP checksum; their length. */
 
 static uint32_t header(struct net *net, struct tcp_conn *c, uint8_t *ip, uint32_t seq, uint32_t len, uint32_t flags)
 {
   uint8_t *tcp = ip + IPv4_HDRLEN;
   uint32_t n = TCP_HDRLEN + tcp_put_options(c, tcp + TCP_HDRLEN, flags, len);
-  uint32_t w = offer(net, c), scaled = flags & TCP_SYN ? w : w >> c->rcv_scale;
+  uint32_t scale = flags & TCP_SYN ? 0 : c->rcv_scale, w = tcp_offer(net, c, scale);
   put16(tcp, c->lport);
   put16(tcp + 2, c->rport);
   put32(tcp + 4, seq);
   put32(tcp + 8, flags & TCP_ACK ? c->rcv_nxt : 0);
   tcp[12] = (uint8_t)(n / 4 << 4);
   tcp[13] = (uint8_t)flags;
-  put16(tcp + 14, min_u32(scaled, 65535));
+  put16(tcp + 14, w >> scale);
   put32(tcp + 16, 0);
   ipv4_header(net, ip, IPv4_HDRLEN + n + len, IP_PROTO_TCP, c->laddr, c->raddr, c->ttl);
   ipv4_settos(ip, c->tos);

@@ -28,22 +28,57 @@ static uint32_t parked(const struct tcp_conn *c)
   return n;
 }
 
-uint32_t tcp_window(struct net *net, struct tcp_conn *c)
+/* Not more than SO_RCVBUF leaves; a number that a header can say. */
+
+static uint32_t within_rcvbuf(const struct tcp_conn *c, uint32_t w)
 {
-  uint32_t w = window_by_iobs(net, c);
-  if (c->rcvbufs)
+  uint32_t used = readahead_len(&c->readahead);
+  if (c->rcvbufs == 0) return w;
+  return used < c->rcvbufs ? min_u32(w, c->rcvbufs - used) : 0;
+}
+
+static uint32_t representable(uint32_t w, uint32_t scale)
+{
+  return min_u32(w >> scale, 65535) << scale;
+}
+
+/* What can be taken in. The peer may always send what is missing in front of segments that wait out of order. */
+
+static uint32_t window(struct net *net, struct tcp_conn *c, uint32_t scale)
+{
+  uint32_t w = within_rcvbuf(c, window_by_iobs(net, c));
+  if (c->nofo)
     {
-      uint32_t used = readahead_len(&c->readahead), left = used < c->rcvbufs ? c->rcvbufs - used : 0;
-      if (w > left) w = left;
+      uint32_t held = parked(c), least = max_u32(c->ofo[0].left - c->rcv_nxt, c->rcv_mss);
+      w = max_u32(w > held ? w - held : 0, least);
     }
-  if (c->nofo && w)
-    {
-      uint32_t held = parked(c), least = c->ofo[0].left - c->rcv_nxt;
-      if (least < c->rcv_mss) least = c->rcv_mss;
-      if (least < w) w = w - least > held ? w - held : least;
-    }
-  if (w > 65535u << c->rcv_scale) w = 65535u << c->rcv_scale;
-  return w >> c->rcv_scale << c->rcv_scale;
+  return representable(w, scale);
+}
+
+static uint32_t promised(const struct tcp_conn *c)
+{
+  return seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0;
+}
+
+/* What it could be at most, all buffers being free. */
+
+static uint32_t largest(const struct net *net, const struct tcp_conn *c)
+{
+  const struct iob_pool *pool = &net->board->iob;
+  return representable(within_rcvbuf(c, (pool->nbuffers - (uint32_t)pool->throttle) * pool->bufsize), c->rcv_scale);
+}
+
+/* The right edge is moved by little only if the reader has read everything, so that the peer is not made to send crumbs
+ * (RFC 9293 MUST-39, with one half for its fraction). It can move to the left: the buffers may be somebody else's.
+ */
+
+uint32_t tcp_offer(struct net *net, struct tcp_conn *c, uint32_t scale)
+{
+  uint32_t w = window(net, c, scale), was = promised(c);
+  if (w > was && w - was < min_u32(c->rcv_mss, largest(net, c) / 2) && readahead_len(&c->readahead))
+    w = representable(was, scale);
+  if (w > was) c->rcv_adv = c->rcv_nxt + w;
+  return w;
 }
 
 /* NuttX's rule (tcp_should_send_recvwindow), which is that of RFC 9293 3.8.6.2.2: a change is told if it is worth two
@@ -53,11 +88,8 @@ uint32_t tcp_window(struct net *net, struct tcp_conn *c)
 void tcp_window_update(struct net *net, struct tcp_conn *c)
 {
   if (c->state != TCP_ESTABLISHED && c->state != TCP_FIN_WAIT_1 && c->state != TCP_FIN_WAIT_2) return;
-  uint32_t w = tcp_window(net, c), now = seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0;
-  if (w <= now) return;
-  uint32_t grown = w - now, most = c->rcvbufs ? c->rcvbufs : net->board->iob.nbuffers * net->board->iob.bufsize;
-  if (most > 65535u << c->rcv_scale) most = 65535u << c->rcv_scale;
-  if (2 * grown < most && grown < 2 * c->rcv_mss) return;
+  uint32_t w = window(net, c, c->rcv_scale), was = promised(c);
+  if (w <= was || (2 * (w - was) < largest(net, c) && w - was < 2 * c->rcv_mss)) return;
   c->acknow = true;
   tcp_pending(net, c);
 }
@@ -131,10 +163,16 @@ static bool ofo_cut(struct board *b, struct tcp_conn *c, struct tcp_ofoseg *run)
 
 /* Runs that touch become one. */
 
-static void ofo_join(struct tcp_conn *c, uint32_t i)
+static struct iob_s *join(struct net *net, struct iob_s *first, struct iob_s *second)
+{
+  iob_concat(first, second);
+  return net->cfg[NETCFG_RECV_PACK] ? iob_pack(net->board, first) : first;
+}
+
+static void ofo_join(struct net *net, struct tcp_conn *c, uint32_t i)
 {
   if (i + 1 == c->nofo || c->ofo[i].right != c->ofo[i + 1].left) return;
-  iob_concat(c->ofo[i].data, c->ofo[i + 1].data);
+  c->ofo[i].data = join(net, c->ofo[i].data, c->ofo[i + 1].data);
   c->ofo[i].right = c->ofo[i + 1].right;
   if (c->ofo[i + 1].age > c->ofo[i].age) c->ofo[i].age = c->ofo[i + 1].age;
   ofo_remove(c, i + 1);
@@ -177,13 +215,14 @@ static void ofo_keep(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
   while (i < c->nofo && seq_lt(c->ofo[i].left, run.left)) i++;
   if (i < c->nofo && c->ofo[i].left == run.right)          /* grows downwards */
     {
-      iob_concat(run.data, c->ofo[i].data);
+      run.data = join(net, run.data, c->ofo[i].data);
       run.right = c->ofo[i].right;
       c->ofo[i] = run;
     }
   else if (i > 0 && c->ofo[i - 1].right == run.left)       /* grows upwards */
     {
-      iob_concat(c->ofo[--i].data, run.data);
+      i--;
+      c->ofo[i].data = join(net, c->ofo[i].data, run.data);
       c->ofo[i].right = run.right;
       c->ofo[i].age = run.age;
     }
@@ -193,8 +232,8 @@ static void ofo_keep(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
       c->ofo[i] = run;
       c->nofo++;
     }
-  ofo_join(c, i);
-  if (i > 0) ofo_join(c, i - 1);
+  ofo_join(net, c, i);
+  if (i > 0) ofo_join(net, c, i - 1);
 }
 
 /* The payload of a segment whose ends are inside the window. */

@@ -1,4 +1,4 @@
-"""What the tests of TCP buffering build on: a pool that is as full as they want it, and a device that asks when told."""
+"""What the tests of TCP buffering build on: a pool as full as they want it, and a device that asks when told."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stack import Stack
 from tcp_peer import TCP, Peer, accepted, connected, listening
 
 from kernel.core import lib
-from kernel.iob import IobOwner
+from kernel.iob import IobOwner, IobPart
 
 SMALL: dict[str, Any] = TCP | {"IOB_NBUFFERS": 12, "IOB_THROTTLE": 4, "IOB_BUFSIZE": 196}
 """12 buffers, of which senders leave 4 alone: they can have 8, that is 1568 bytes."""
@@ -77,3 +77,34 @@ def narrow(s: Stack, window: int) -> tuple[Any, Peer]:
     peer.window = window
     peer.connect()
     return accepted(s, listener), peer
+
+
+def readahead(s: Stack, conn: int) -> list[IobPart]:
+    """The buffers of a connection's read-ahead chain, in order."""
+    pool = s.kernel.iobs
+    mine = [h.iob for h in pool.ledger() if (h.owner, h.instance) == (IobOwner.TCP_READ, conn)]
+    longest = max((pool.chain(iob) for iob in mine), key=len, default=[])
+    assert len(longest) == len(mine)
+    return longest
+
+
+def window(
+    s: Stack, sock: Any, *, rcvbuf: int = 0, scale: int = 0, parked: int = 0, gap: int = 0, mss: int = 1460
+) -> int:
+    """The window by NuttX's rules, from the pool as it is now. ``parked``: bytes out of order behind ``gap`` others."""
+    pool, throttle = s.kernel.iobs, int(s.kernel.options["IOB_THROTTLE"])
+    chain = readahead(s, sock.conn)
+    unread = sum(part.len for part in chain)
+    tail = pool.bufsize - chain[-1].offset - chain[-1].len if chain else 0
+    free = pool.getstats().nfree
+    if free > throttle:
+        size = tail + (free - throttle) * pool.bufsize
+    elif not chain and throttle > 0:
+        size = min(mss, free * pool.bufsize)
+    else:
+        size = tail
+    if rcvbuf:
+        size = min(size, max(0, rcvbuf - unread))
+    if parked:
+        size = max(size - parked, gap, mss)
+    return min(size >> scale, 65535) << scale

@@ -213,7 +213,6 @@ def test_a_killed_sender_takes_back_what_never_left(s: Stack) -> None:
 
 
 def test_a_killed_owner_closes_behind_what_has_left(s: Stack) -> None:
-    sock, peer = narrow(s, 300)
     pids: list[int] = []
 
     def body(sys: Any) -> None:
