@@ -128,7 +128,7 @@ def test_a_waiting_sender_is_served_by_an_acknowledgement_of_another_connection(
         assert write(s, first, 5000) == [1568]
         waiting = write(s, second, 100)
         assert waiting == []
-        assert [len(x.data) for x in peers[0].take()] == [196, 196]  # the frames are gone, their write buffer is still there
+        assert [len(x.data) for x in peers[0].take()] == [196, 196]  # the frames are gone, the write buffer is not
         assert waiting == []
         peers[0].put("A", ack=197)
         s.later(0.001)
