@@ -433,6 +433,25 @@ def test_a_killed_sender_leaves_nothing_behind(waits_for: str) -> None:
         assert peer.read() == DATA[:300] and results == [300] and s.leaks() == 0
 
 
+@pytest.mark.parametrize("buffered", [0, 500])
+def test_a_signal_at_the_limit_is_eintr_or_the_short_count(buffered: int) -> None:
+    with Stack(**SMALL, NET_SEND_BUFSIZE=500) as s:
+        sock, _ = mute(s)
+        if not buffered:
+            write(s, sock, 500)
+        pids: list[int] = []
+
+        def body(sys: Any) -> int:
+            pids.append(sys.getpid())
+            count: int = sock.send(DATA)
+            return count
+
+        results = act(s, body)
+        assert results == []
+        act(s, lambda sys: sys.kill(pids[0], 10))
+        assert ([buffered] if buffered else [errno.EINTR]) == [getattr(r, "errno", r) for r in results]
+
+
 def test_a_socket_closed_under_a_waiting_sender_fails_it() -> None:
     with Stack(**SMALL) as s:
         sock, _ = connected(s)

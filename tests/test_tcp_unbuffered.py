@@ -199,6 +199,24 @@ def test_a_peer_that_keeps_its_window_shut_costs_a_timed_send_nothing(s: Stack) 
     assert stream(peer) == b"xyz" and results == [3]
 
 
+def test_a_signal_before_anything_left_is_eintr(s: Stack) -> None:
+    sock, _ = mute(s)
+    results, pid = sender(s, sock, b"never")
+    s.run(lambda sys: sys.kill(pid, 10))
+    assert results == [errno.EINTR] and rows(s)[0].txsize == 0
+
+
+def test_a_signal_with_bytes_on_their_way_returns_their_number(s: Stack) -> None:
+    sock, peer = narrow(s, 300)
+    results, pid = sender(s, sock, DATA[:1000])
+    assert sum(len(x.data) for x in peer.take()) == 300
+    act(s, lambda sys: sys.kill(pid, 10))
+    assert results == [300] and rows(s)[0].txsize == 300
+    peer.ack = 301
+    peer.put("A")
+    assert s.leaks() == 0 and states(s) == ["ESTABLISHED"]
+
+
 def test_a_killed_sender_takes_back_what_never_left(s: Stack) -> None:
     sock, peer = narrow(s, 300)
     results, pid = sender(s, sock, DATA[:1000])
