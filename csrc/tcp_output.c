@@ -6,6 +6,8 @@
  */
 #include "tcp.h"
 
+#define ACK_AGAIN (NSEC_PER_SEC / 5)      /* an acknowledgement that found no buffer tries again */
+
 enum sent { NOTHING, SENT, NO_IOB };
 
 /* The list of those who may have something to send: a device takes one segment from each in turn. */
@@ -272,7 +274,10 @@ static enum sent send_next(struct net *net, struct tcp_conn *c)
     {
       if (unsent) watch(net, c);
       if (forced && !unsent) return send(net, c, c->snd_una - 1, 0, TCP_ACK, c->snd_nxt);   /* keep-alive */
-      return c->acknow ? send(net, c, ack_seq(c), 0, TCP_ACK, c->snd_nxt) : NOTHING;
+      if (!c->acknow) return NOTHING;
+      enum sent ack = send(net, c, ack_seq(c), 0, TCP_ACK, c->snd_nxt);
+      if (ack == NO_IOB) tcp_timer_set(net, c, TCPT_DELACK, ACK_AGAIN);
+      return ack;
     }
   if (!probe) tcp_timer_stop(c, TCPT_PERSIST);
   enum sent r = send(net, c, c->snd_nxt, len, flags, probe ? c->snd_nxt : c->snd_nxt + len + !!(flags & TCP_FIN));

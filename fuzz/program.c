@@ -45,7 +45,8 @@ static void set_some(struct target *t, int32_t conn, struct input *in)
 {
   static const uint32_t what[] = { SOCK_RCVBUF, SOCK_SNDBUF, SOCK_NODELAY, SOCK_KEEPALIVE, SOCK_KEEPIDLE, SOCK_REUSE };
   uint32_t which = what[take(in) % 6], value = take(in);
-  tcp_set(t->b, conn, which, which == SOCK_RCVBUF || which == SOCK_SNDBUF ? value * 64 : value);
+  if (which == SOCK_RCVBUF || which == SOCK_SNDBUF || which == SOCK_KEEPIDLE) value *= 64;    /* seconds would be slow */
+  tcp_set(t->b, conn, which, value);
 }
 
 static void udp_some(struct target *t, uint32_t n)

@@ -184,6 +184,7 @@ void world_segment(struct target *t, struct input *in)
     for (uint32_t n = take(in) % 29 & ~3u; n; n--) opt[nopt++] = take(in);
   segment[12] = (uint8_t)((TCP_HDRLEN + nopt) / 4 << 4);
   if (len > 1480 - TCP_HDRLEN - nopt) len = 1480 - TCP_HDRLEN - nopt;
+  if (c && c->state == TCP_SYN_SENT) irs = seq + dseq;      /* the stream begins here */
   uint32_t first = seq + dseq - irs - 1 + !!(flags & TCP_SYN);
   for (uint32_t i = 0; i < len; i++) opt[nopt + i] = content(first + i);
   uint32_t whole = TCP_HDRLEN + nopt + len;
