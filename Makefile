@@ -4,7 +4,7 @@
 #   make test       the test suite; PYTEST_ARGS="-k iob" passes arguments on
 #   make lint       ruff and mypy --strict
 #   make soak       the long tests alone: many seeds, many megabytes
-#   make fuzz       the protocols under a fuzzer with ASan and UBSan for FUZZ_SECONDS (clang)
+#   make fuzz       the protocols under a fuzzer with ASan and UBSan for FUZZ_SECONDS
 #   make sanitize   the test suite on a C core built with ASan and UBSan (gcc)
 #   make bench      the benchmarks, one JSON line a figure
 #   make core       rebuild the C core in place after an edit
@@ -14,6 +14,8 @@ PYTHON      ?= python3
 VENV        ?= .venv
 CC          ?= cc
 PYTEST_ARGS ?=
+FUZZ_CC     ?= clang
+FUZZ_SECONDS ?= 60
 BENCHMARKS  ?= $(wildcard benchmarks/bench_*.py)
 
 BIN      := $(VENV)/bin
@@ -21,6 +23,9 @@ CORE     := $(wildcard csrc/*.c csrc/*.h csrc/*.py csrc/cdef/*.h)
 PROJECT  := pyproject.toml setup.py $(CORE)
 INSTALL  := $(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat
 SANITIZE := build/sanitize
+FUZZ     := build/fuzz
+FUZZED   := $(filter-out csrc/live.c,$(wildcard csrc/*.c)) $(filter-out fuzz/main.c,$(wildcard fuzz/*.c))
+FUZZ_FLAGS := -std=c11 -O1 -g -Wall -Wextra -Werror -Icsrc -Ifuzz -fsanitize=address,undefined -fno-sanitize-recover=all
 
 .DELETE_ON_ERROR:
 .PHONY: run test lint soak fuzz sanitize bench core clean
@@ -48,6 +53,18 @@ sanitize: $(VENV)/.dev
 	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
 	PYTHONMALLOC=malloc PYTHONPATH=$(SANITIZE)/lib \
 	$(BIN)/pytest -n auto -p no:cacheprovider -m "not uninstrumented and not soak" $(PYTEST_ARGS)
+
+# Needs no Python but for the seeds. What it finds is left in build/fuzz as crash-*; `build/fuzz/target FILE` repeats it.
+fuzz: $(FUZZ)/target
+	$(PYTHON) fuzz/seeds.py $(FUZZ)/seeds
+	mkdir -p $(FUZZ)/corpus
+	cd $(FUZZ) && ./target -max_total_time=$(FUZZ_SECONDS) -max_len=1200 -timeout=10 corpus seeds
+
+# clang brings libFuzzer; without it fuzz/main.c stands in, which mutates but does not learn.
+$(FUZZ)/target: $(FUZZED) fuzz/main.c $(wildcard csrc/*.h csrc/cdef/*.h fuzz/*.h)
+	mkdir -p $(@D)
+	if command -v $(FUZZ_CC) >/dev/null; then $(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer $(FUZZED) -o $@; \
+	else $(CC) $(FUZZ_FLAGS) $(FUZZED) fuzz/main.c -o $@; fi
 
 bench: $(VENV)/.dev
 	@set -e; for program in $(BENCHMARKS); do $(BIN)/python $$program; done
