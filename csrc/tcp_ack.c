@@ -189,7 +189,8 @@ static bool update_window(struct net *net, struct tcp_conn *c, const struct tcp_
 
 void tcp_ack(struct net *net, struct tcp_conn *c, const struct tcp_seg *s)
 {
-  if (c->snd_wnd == 0) c->unanswered = c->nrtx = 0;   /* it keeps its window closed, but it is there (MUST-37) */
+  if (c->snd_wnd == 0) c->nrtx = 0;
+  if (c->snd_wnd == 0 && c->owned) c->unanswered = 0; /* it keeps its window closed, but it is there (MUST-37) */
   bool moved = update_window(net, c, s);
   if (seq_gt(s->ack, c->snd_una))
     advance(net, c, s);

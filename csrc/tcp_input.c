@@ -95,10 +95,11 @@ static void fin_wait_2(struct net *net, struct tcp_conn *c)
   if (!c->owned) tcp_timer_set(net, c, TCPT_2MSL, net->cfg[NETCFG_TCP_WAIT_TIMEOUT] * NSEC_PER_SEC);
 }
 
-/* The peer's FIN has its turn. */
+/* The peer's FIN has its turn. What it sent beyond it, if it did, is nothing. */
 
 static void fin_input(struct net *net, struct tcp_conn *c)
 {
+  tcp_ofo_free(net->board, c);
   c->rcv_nxt++;
   c->finrcvd = true;
   c->finofo = false;
