@@ -155,10 +155,7 @@ class InetSocket(Socket):
         check(type(self)._core_set(self._board, self.conn, lib.SOCK_NONBLOCK, not flag), "setblocking")
 
     def _setopt(self, level: int, option: int, value: Value) -> None:
-        built = self._kernel.options
         name = f"setsockopt({level}, {option})"
-        if not built.get("NET_SOCKOPTS", True):
-            raise os_error(ENOPROTOOPT, f"{name} needs CONFIG_NET_SOCKOPTS")
         if level == SOL_SOCKET and option == SO_BINDTODEVICE:
             index = self._kernel.net.device(str(value)).index if value else 0
             check(type(self)._core_set(self._board, self.conn, lib.SOCK_BOUNDIF, index), name)

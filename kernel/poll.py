@@ -54,6 +54,7 @@ class Pollers:
         tasks poll as CONFIG_NET_TCP_NPOLLWAITERS and its like allow. Raises OSError: EINTR, ENOMEM.
         """
         kernel = self._kernel
+        _check_sockets(sock for sock, _ in watched)
         poller = self._spare.pop() if self._spare else Poller(kernel)
         poller.sockets = [sock for sock, _ in watched]
         self.active.append(poller)
@@ -113,6 +114,7 @@ class Pollers:
             raise os_error(EINVAL, f"select: {timeout} s")
         sets = [list(dict.fromkeys(socks)) for socks in (readers, writers, broken)]
         events = dict.fromkeys(sock for socks in sets for sock in socks)
+        _check_sockets(events)
         watched = [(sock, POLLIN * (sock in sets[0]) | POLLOUT * (sock in sets[1])) for sock in events]
         if any(sock.conn < 0 for sock in events):
             raise os_error(EBADF, "select: a socket is closed")
@@ -121,6 +123,12 @@ class Pollers:
         masks = (POLLIN | POLLHUP, POLLOUT | POLLHUP, POLLERR)
         found = [[s for s in socks if ready.get(s, 0) & mask] for socks, mask in zip(sets, masks, strict=True)]
         return found[0], found[1], found[2]
+
+
+def _check_sockets(socks: Iterable[object]) -> None:
+    for sock in socks:
+        if not isinstance(sock, Socket):
+            raise TypeError(f"only sockets of this board can be waited for, not {sock!r}")
 
 
 def _revents(ready: int, events: int) -> int:

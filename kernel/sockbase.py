@@ -286,6 +286,8 @@ class Socket(SocketCalls):
 
         Raises OSError: ENOPROTOOPT (unknown, or not built in), EINVAL, EDOM.
         """
+        if not self._kernel.options.get("NET_SOCKOPTS", True):
+            raise os_error(ENOPROTOOPT, f"setsockopt({level}, {option}) needs CONFIG_NET_SOCKOPTS")
         self._setopt(level, option, unpack(level, option, bytes(value)) if isinstance(value, _BYTES) else value)
 
     def getsockopt(self, level: int, option: int, buflen: int = 0) -> Any:

@@ -361,3 +361,31 @@ def test_polls_take_no_memory_of_the_board_after_the_first() -> None:
             return len(s.kernel.pollers._spare)
 
         assert s.run(body) == 1
+
+
+def test_only_sockets_can_be_waited_for() -> None:
+    with Stack() as s:
+
+        def body(sys: Any) -> list[str]:
+            errors = []
+            for call in (lambda: sys.poll([(0, POLLIN)], 0), lambda: sys.select([], ["x"], [], 0)):
+                try:
+                    call()
+                except TypeError as error:
+                    errors.append(str(error))
+            return errors
+
+        text = "only sockets of this board can be waited for, not "
+        assert s.run(body) == [f"{text}0", f"{text}'x'"]
+
+
+@pytest.mark.parametrize("locks", ["global", "split"])
+def test_no_lock_is_held_while_a_task_polls(locks: str) -> None:
+    with Stack(NET_LOCKS=locks) as s:
+        sock = opened(s)
+        results = s.start(lambda sys: sys.poll([(sock, POLLIN)]))
+        assert results == [] and s.kernel.net_lock.mutex.holder == -1
+        assert sock.lock is None or sock.lock.holder == -1
+        s.input(ether(udp(b"x")))
+        s.clock.run(None)
+        assert results == [[(sock, POLLIN)]]
