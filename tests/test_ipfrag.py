@@ -303,6 +303,14 @@ def test_heads_without_tails_may_hold_a_fifth_of_the_pool() -> None:
         assert waiting(s) == 0
 
 
+def test_identical_fragments_push_nothing_out() -> None:
+    with Stack() as s:
+        s.input(lone(8, 8, True, 1))
+        for _ in range(LIMIT):
+            s.input(lone(0, 400, True, 2))
+        assert (waiting(s), s.device.stats.rx_reasm_evicted) == (1 + 3, 0)
+
+
 def test_the_oldest_is_given_up_first() -> None:
     with Stack(IOB_NBUFFERS=50) as s:
         sock = opened(s)
