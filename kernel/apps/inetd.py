@@ -91,8 +91,7 @@ def main(sys: Sys) -> int:
     try:
         with Crew(sys) as crew:
             for port, name in NAMES.items():
-                if options["NET_TCP"]:
-                    _start(sys, crew, f"{name}/tcp", partial(tcp_service, sys, port))
+                _start(sys, crew, f"{name}/tcp", partial(tcp_service, sys, port))
                 if options["NET_UDP"]:
                     _start(sys, crew, f"{name}/udp", partial(udp_service, sys, port))
             forever.wait()
@@ -130,4 +129,4 @@ def _start(sys: Sys, crew: Crew, name: str, make: Callable[[], Service]) -> None
         complain(sys, f"inetd: {name}: {error.errno}\n")
 
 
-INETD = App("inetd", main, option="NET")
+INETD = App("inetd", main, option="NET_TCP")
