@@ -193,7 +193,7 @@ def test_a_command_line_that_makes_no_sense_is_refused(line: str, first: str) ->
         reply = board.nsh(line)
         assert reply.lines[0] == first and not reply.ok
         assert reply.lines[1] == "USAGE: iperf [-sua] [-c <ip>] [-B <ip>] [-p <port>] [-i <interval>] [-t <time>]"
-        assert "  -s, --server         run in server mode" in reply.lines
+        assert "  -s, --server         be the server" in reply.lines
 
 
 def test_another_device_can_be_the_one_it_uses() -> None:
