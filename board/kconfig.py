@@ -190,6 +190,12 @@ _NET = [
         high=1518,
     ),
     _bool("NET_PROMISCUOUS", False, "eth0 takes every frame, whoever it is for", "NET_ETHERNET"),
+    _bool(
+        "NET_BINDTODEVICE",
+        lambda c: c("NETUTILS_DHCPC"),
+        "SO_BINDTODEVICE; UDP sockets with it take what comes for other addresses, too",
+        "NET_SOCKOPTS",
+    ),
     _bool("NET_STATISTICS", False, "protocol counters, /proc/net/stat", "NET"),
     _bool("NETDEV_STATISTICS", False, "device counters, /proc/net/eth0", "NET_STATISTICS"),
     _bool("NET_SOCKOPTS", False, "socket options; without them no wait of a socket has a timeout", "NET"),
@@ -307,9 +313,42 @@ _NET = [
     _bool("NETLINK_ROUTE", False, "arp without arguments shows the whole table", "NET"),
     _bool("NSH_NETINIT", True, "the network is configured at boot", "NET"),
     _bool("NETINIT_NETLOCAL", False, "addresses are set at boot, but eth0 stays down", "NSH_NETINIT"),
+    _bool("NETINIT_DHCPC", False, "eth0 gets its address by DHCP", "NSH_NETINIT", "NETUTILS_DHCPC"),
+    _bool("NETINIT_DNS", False, "a name server is set at boot", "NSH_NETINIT", "NETDB_DNSCLIENT"),
+    _hex("NETINIT_DNSIPADDR", 0xA0000001, "its address", "NETINIT_DNS"),
     _hex("NETINIT_IPADDR", 0x0A000002, "IPv4 address of eth0", "NSH_NETINIT"),
     _hex("NETINIT_DRIPADDR", 0x0A000001, "its router", "NSH_NETINIT"),
     _hex("NETINIT_NETMASK", 0xFFFFFF00, "its netmask", "NSH_NETINIT"),
+]
+
+_NAMES = [
+    _bool("NETUTILS_DHCPC", False, "the DHCP client: ifconfig eth0 dhcp", "NET_UDP", "NET_SOCKOPTS"),
+    _string("NETUTILS_DHCPC_HOST_NAME", "nuttx", "what it calls the board if LIBC_HOSTNAME does not", "NETUTILS_DHCPC"),
+    _int("NETUTILS_DHCPC_RECV_TIMEOUT_MS", 3000, "ms of its first wait", "NETUTILS_DHCPC", low=1, high=600_000),
+    _int("NETUTILS_DHCPC_RETRIES", 3, "how often it asks", "NETUTILS_DHCPC", low=1, high=16),
+    _hex("NETUTILS_DHCPC_BOOTP_FLAGS", 0, "0x8000: it wants answers sent to everybody", "NETUTILS_DHCPC"),
+    _bool("SYSTEM_DHCPC_RENEW", False, "the renew command", "NETUTILS_DHCPC"),
+    _bool("LIBC_NETDB", False, "names of hosts: nslookup, ping NAME", "NET_IPv4"),
+    _bool("LIBC_GAISTRERROR", False, "its errors have names", "LIBC_NETDB"),
+    _int("NETDB_MAX_IPv4ADDR", 1, "addresses of a host that are kept", "LIBC_NETDB", low=1, high=255),
+    _bool("NETDB_HOSTFILE", False, "a file names hosts", "LIBC_NETDB"),
+    _string("NETDB_HOSTCONF_PATH", "/etc/hosts", "that file", "NETDB_HOSTFILE"),
+    _int("NETDB_MAX_ALTNAMES", 4, "aliases of a host in it", "NETDB_HOSTFILE", high=255),
+    _bool("NETDB_DNSCLIENT", False, "name servers are asked", "LIBC_NETDB", "NET_UDP", "NET_SOCKOPTS"),
+    _int("NETDB_DNSCLIENT_ENTRIES", 8, "names that are kept", "NETDB_DNSCLIENT", high=255),
+    _int("NETDB_DNSCLIENT_LIFESEC", 3600, "s they are kept at most; 0: as long as they hold", "NETDB_DNSCLIENT"),
+    _int("NETDB_DNSCLIENT_MAXRESPONSE", 512, "bytes of a datagram", "NETDB_DNSCLIENT", low=12, high=65507),
+    _int("NETDB_DNSCLIENT_RECV_TIMEOUT", 5, "s of the first wait for an answer", "NETDB_DNSCLIENT", low=1, high=3600),
+    _int("NETDB_DNSCLIENT_MAX_TIMEOUT", 30, "s of the others at most; 0: no limit", "NETDB_DNSCLIENT", high=3600),
+    _int("NETDB_DNSCLIENT_RETRIES", 3, "how often a name server is asked", "NETDB_DNSCLIENT", low=1, high=16),
+    _int("NETDB_DNSSERVER_NAMESERVERS", 1, "name servers at most", "NETDB_DNSCLIENT", low=1, high=255),
+    _bool("NETDB_DNSSERVER_NOADDR", False, "there is none at first", "NETDB_DNSCLIENT"),
+    _derived(
+        "NETDB_DNSSERVER_IPv4",
+        lambda c: bool(c("NETDB_DNSCLIENT")) and not c("NETDB_DNSSERVER_NOADDR"),
+        "there is one at first",
+    ),
+    _hex("NETDB_DNSSERVER_IPv4ADDR", 0x0A000001, "its address", "NETDB_DNSCLIENT"),
 ]
 
 _SHELL = [
@@ -413,6 +452,6 @@ _VARIANTS = [
 ]
 
 OPTIONS: dict[str, Option] = {
-    option.name: option for option in [*_BOARD, *_SCHED, *_IOB, *_NET, *_SHELL, *_APPS, *_HARDWARE, *_VARIANTS]
+    option.name: option for option in [*_BOARD, *_SCHED, *_IOB, *_NET, *_NAMES, *_SHELL, *_APPS, *_HARDWARE, *_VARIANTS]
 }
 """Every option by its name without prefix."""

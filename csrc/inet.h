@@ -143,6 +143,7 @@ void udp_input(struct rxpkt *p);
 void udp_error(struct netdev *dev, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport, int32_t error);
 bool udp_poll(struct netdev *dev);                                        /* sends one datagram; false: none left */
 void udp_netdown(struct netdev *dev);
+bool udp_bound(const struct netdev *dev);                                 /* a socket takes what is not for us, too */
 struct udp_conn *udp_find(struct board *b, int32_t conn);
 int  udp_autobind(struct net *net, struct udp_conn *c);                   /* a port if it has none; -EADDRINUSE */
 void udp_wrb_release(struct net *net, struct udp_wrb *w);

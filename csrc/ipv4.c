@@ -23,6 +23,18 @@ static bool impossible_source(const struct rxpkt *p, bool everybody)
   return p->src == dev->ipaddr || p->src >> 24 == 127 || IN_MULTICAST(p->src) || netdev_isbroadcast(dev, p->src);
 }
 
+/* Also UDP for an address that this device does not have, if a socket is bound to it: a DHCP server sends to the address
+ * that it offers (NuttX: CONFIG_NET_BINDTODEVICE).
+ */
+
+static bool for_us(const struct rxpkt *p, uint32_t proto, bool everybody)
+{
+  const struct netdev *dev = p->dev;
+  if (everybody) return dev->board->net->cfg[NETCFG_BROADCAST];
+  if (p->dst == INADDR_ANY || IN_MULTICAST(p->dst)) return false;
+  return p->dst == dev->ipaddr || (proto == IP_PROTO_UDP && p->eth && udp_bound(dev));
+}
+
 /* Padding goes: the chain becomes as long as the packet says it is. */
 
 static void trim(struct rxpkt *p, uint32_t len)
@@ -80,7 +92,7 @@ void ipv4_input(struct rxpkt *p)
     }
   if (p->eth && net->cfg[NETCFG_ARP_IPIN]) arp_ipin(dev, p->src, p->eth + 6);
 
-  if (everybody ? !net->cfg[NETCFG_BROADCAST] : p->dst != dev->ipaddr || p->dst == INADDR_ANY)
+  if (!for_us(p, ip[9], everybody))
     {
       ipv4_drop(p, NULL, DROP_DEST);
       return;

@@ -26,12 +26,28 @@ static void udp_drop(struct rxpkt *p, uint64_t *count, enum rx_drop why)
   rx_drop(p, why);
 }
 
+/* Whether a socket takes what comes to this device, whatever it is addressed to. */
+
+static bool takes_all(const struct udp_conn *c, const struct netdev *dev)
+{
+  return c->boundif == dev->index && c->laddr == INADDR_ANY && c->lport;
+}
+
+bool udp_bound(const struct netdev *dev)
+{
+  for (const struct udp_conn *c = dev->board->net->udp_head; c; c = c->next)
+    if (takes_all(c, dev)) return true;
+  return false;
+}
+
 /* The next socket, from c on, that takes a datagram of p to this port. A connected one listens to its peer only. */
 
 static struct udp_conn *udp_active(struct udp_conn *c, const struct rxpkt *p, uint16_t sport, uint16_t dport)
 {
+  bool ours = p->dst == p->dev->ipaddr || netdev_isbroadcast(p->dev, p->dst);
   for (; c; c = c->next)
     {
+      if (!ours && !takes_all(c, p->dev)) continue;
       if (c->lport != dport || (c->laddr != INADDR_ANY && c->laddr != p->dst)) continue;
       if (c->boundif && c->boundif != p->dev->index) continue;
       if (!(c->flags & SF_CONNECTED)) return c;
