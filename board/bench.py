@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kernel.kernel import Kernel
 
 HOST_IP = 0x0A000101  # 10.0.1.1, what NuttX's simulator has for a router
-BOOT_LIMIT = 30.0  # virtual seconds
+BOOT_LIMIT = 60.0  # virtual seconds; asking for a lease takes its time
 SPIN_NS = 100_000  # live: how long to look for more input before sleeping
 _MODES = {"default": 0, "random": 1, "scripted": 2, "ask": 3}
 

@@ -182,7 +182,8 @@ class Board:
         config = self.config
         eth0.noarp = not config.flag("NET_ARP")
         if config.flag("NSH_NETINIT"):
-            eth0.ipaddr = inet_ntoa(config.number("NETINIT_IPADDR") + self.number)
+            if not config.flag("NETINIT_DHCPC"):
+                eth0.ipaddr = inet_ntoa(config.number("NETINIT_IPADDR") + self.number)
             eth0.netmask = inet_ntoa(config.number("NETINIT_NETMASK"))
             self.kernel.net.set_dripv4addr(eth0, inet_ntoa(config.number("NETINIT_DRIPADDR")))
 

@@ -21,7 +21,9 @@ def inet_addr(text: str) -> int:
         return INADDR_LOOPBACK
     parts = text.split(".")
     if len(parts) != 4 or not all(p.isascii() and p.isdigit() and int(p) < 256 for p in parts):
-        raise OSError(EINVAL, f"{text!r} is not an IPv4 address: write four numbers below 256, names are not looked up")
+        raise OSError(
+            EINVAL, f"{text!r} is not an IPv4 address: write four numbers below 256; gethostbyname() looks names up"
+        )
     return int.from_bytes(bytes(int(p) for p in parts), "big")
 
 

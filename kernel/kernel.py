@@ -9,6 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from errno import EINTR, EINVAL, ENOSYS
+from random import Random
 from sys import _getframe
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakSet
@@ -26,6 +27,8 @@ from kernel.heap import Heap
 from kernel.iob import IobPool
 from kernel.irq import Interrupts
 from kernel.netdev import Network
+from kernel.netlib.leases import Leases
+from kernel.netlib.resolver import Resolver
 from kernel.netlock import NetLock
 from kernel.notifier import Notifiers
 from kernel.poll import Pollers
@@ -129,8 +132,11 @@ class Kernel:
         self.queues: dict[int, WorkQueue] = {}
         self._start_workers()
         self.notifiers = Notifiers(self)
+        self.entropy = Random(f"{self.clock.seed} {lib.board_id(self.board)}")  # all that is random on the board
         self.vfs = make_tree(self)
         self.net = Network(self)
+        self.leases = Leases(self)
+        self.resolver = Resolver(self)
         self.pollers = Pollers(self)
 
     def _make_policy(self) -> Policy:

@@ -15,8 +15,9 @@ from kernel.core import ACT_BASE, SITES, check, lib
 from kernel.errors import TaskExit
 from kernel.fs.calls import FileCalls
 from kernel.iob import IobPool
+from kernel.netlib import netdb
 from kernel.netlock import NetLock
-from kernel.socket import AF_INET, SOCK_DGRAM, Socket
+from kernel.socket import AF_INET, SOCK_DGRAM, Address, Socket
 from kernel.sync import Mutex, Semaphore, Watchdog
 from kernel.task import Task
 from kernel.wqueue import HPWORK, LPWORK, Work, WorkQueue, work_cancel, work_cancel_sync
@@ -261,6 +262,20 @@ class Sys(FileCalls):
     ) -> tuple[list[Socket], list[Socket], list[Socket]]:
         """select(): which of them can be read, written, or are in error."""
         return self.kernel.pollers.select(readers, writers, broken, timeout)
+
+    def gethostbyname(self, name: str) -> str:
+        """The address of a host, as text. May wait for name servers. Raises GaiError, which is an OSError."""
+        return netdb.gethostbyname(self.kernel, name)[0]
+
+    def getaddrinfo(
+        self, host: str, port: int | str | None = None, kind: int = 0, proto: int = 0
+    ) -> list[tuple[int, int, int, str, Address]]:
+        """A row for each address of a host: family, ``kind``, ``proto``, its name, and what connect() takes.
+
+        Raises GaiError: HOST_NOT_FOUND, EAI_SERVICE (``port`` is no number).
+        """
+        number = netdb.port_number(port)
+        return [(AF_INET, kind, proto, host, (ip, number)) for ip in netdb.gethostbyname(self.kernel, host)]
 
     def syslog(self, level: int, text: str) -> None:
         """syslog(): levels 0 (EMERG) to 7 (DEBUG)."""

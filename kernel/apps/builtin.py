@@ -10,6 +10,7 @@ from kernel.apps.hello import HELLO
 from kernel.apps.inetd import INETD
 from kernel.apps.iperf import IPERF
 from kernel.apps.ping import PING
+from kernel.apps.renew import RENEW
 from kernel.apps.tcpblaster import TCPCLIENT, TCPSERVER
 from kernel.apps.tcpecho import TCPECHO
 from kernel.apps.telnetd import TELNETD
@@ -29,6 +30,7 @@ def builtin_apps(options: Mapping[str, object]) -> dict[str, App]:
         IPERF,
         NSH,
         PING,
+        RENEW,
         SH,
         TCPCLIENT,
         TCPECHO,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kernel.apps import App
 from kernel.fs.openfile import STDERR
-from kernel.inet import inet_addr
+from kernel.inet import inet_addr, inet_ntoa
 from kernel.kernel import SIGINT
 from kernel.nsh.commands.options import getopt
 from kernel.nsh.numbers import decimal
@@ -98,6 +98,11 @@ def complain(sys: Sys, text: str) -> None:
     stderr = sys.task.files.get(STDERR)
     if stderr is not None:
         stderr.write(f"{text}\n".encode("utf-8", "replace"))
+
+
+def gethostip(sys: Sys, host: str) -> str:
+    """The address of a host, by name only with CONFIG_LIBC_NETDB. Raises OSError."""
+    return sys.gethostbyname(host) if sys.kernel.options["LIBC_NETDB"] else inet_ntoa(inet_addr(host))
 
 
 class Ping:
@@ -223,7 +228,9 @@ def main(sys: Sys) -> int:
         sys.print(USAGE, end="")
         return 1 if why else 0
     try:
-        inet_addr(options.host)
+        options.host = gethostip(sys, options.host)
+    except InterruptedError:
+        return 1
     except OSError:
         complain(sys, f"ERROR: ping_gethostip({options.host}) failed")
         return 1

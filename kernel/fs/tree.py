@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from errno import ENXIO
 from functools import partial
-from random import Random
 from typing import TYPE_CHECKING
 
-from kernel.core import lib
 from kernel.fs.devices import Device, OpenConsole, OpenLog, OpenNull, OpenSource
 from kernel.fs.openfile import OpenFile
 from kernel.fs.procfs import procfs
@@ -25,8 +23,7 @@ def make_tree(kernel: Kernel) -> Vfs:
     tree.root.mkdir("dev", 0o777)
     tree.attach("/dev/null", Device(OpenNull))
     tree.attach("/dev/zero", Device(partial(OpenSource, kernel=kernel, draw=bytes)))
-    entropy = Random(f"{kernel.clock.seed} {lib.board_id(kernel.board)}")
-    opened = partial(OpenSource, kernel=kernel, draw=entropy.randbytes)
+    opened = partial(OpenSource, kernel=kernel, draw=kernel.entropy.randbytes)
     tree.attach("/dev/random", Device(opened, 0o444))
     tree.attach("/dev/urandom", Device(opened))
     for name in ("console", "ttyS0"):

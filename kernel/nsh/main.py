@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kernel.apps import App
 from kernel.fs.openfile import STDERR, STDIN, OpenFile
+from kernel.inet import inet_ntoa
 from kernel.nsh.command import ARGREQUIRED, OK, SYNTAX, ShellExit
 from kernel.nsh.commands.table import COMMANDS
 from kernel.nsh.shell import GREETING, Shell
@@ -28,14 +29,21 @@ def nsh_main(sys: Sys) -> int:
 
 
 def netinit(sys: Sys) -> None:
-    """Brings the network devices up, unless CONFIG_NETINIT_NETLOCAL leaves that to the user."""
-    options = sys.kernel.options
+    """Brings the network devices up and asks for an address, unless CONFIG_NETINIT_NETLOCAL leaves that to the user."""
+    kernel, options = sys.kernel, sys.kernel.options
+    if options["NETINIT_DNS"]:
+        kernel.resolver.add_nameserver(inet_ntoa(int(options["NETINIT_DNSIPADDR"])))
     if not options["NSH_NETINIT"] or options["NETINIT_NETLOCAL"]:
         return
-    for device in sys.kernel.net.devices.values():
+    for device in kernel.net.devices.values():
         r = device.ifup()
         if r < 0:
             sys.syslog(LOG_ERR, f"netinit: {device.name} does not come up: {r}")
+    if options["NETINIT_DHCPC"]:
+        try:
+            kernel.leases.obtain("eth0")
+        except OSError as error:
+            sys.syslog(LOG_ERR, f"netinit: {error.strerror}")
 
 
 def make_shell(sys: Sys) -> Shell:

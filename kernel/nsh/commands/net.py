@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kernel.fs.procnet import net_device, net_stat
-from kernel.inet import ether_aton, inet_addr, inet_ntoa
+from kernel.inet import INADDR_ANY, ether_aton, inet_addr, inet_ntoa
 from kernel.nsh.command import ARGINVALID, ERROR, OK, Command, CommandError
 from kernel.nsh.commands.file import catfile
+from kernel.syslog import LOG_ERR
 
 if TYPE_CHECKING:
+    from kernel.kernel import Kernel
     from kernel.netdev import NetDevice, Network
     from kernel.nsh.shell import Shell
 
 MIN_MTU = 1280
 DEFAULT_MASK = "255.255.255.0"
+NO_ADDRESS = "0.0.0.0"
 
 
 @dataclass
@@ -23,6 +27,8 @@ class Settings:
     """What ifconfig is asked to change; None: nothing."""
 
     ip: str | None = None
+    dhcp: bool = False
+    dns: str | None = None
     netmask: str | None = None
     router: str | None = None
     mac: bytes | None = None
@@ -31,7 +37,7 @@ class Settings:
     up: bool | None = None
 
 
-def parse_settings(words: list[str]) -> Settings:
+def parse_settings(words: list[str], options: Mapping[str, object]) -> Settings:
     """The words after the device's name. Raises CommandError."""
     settings = Settings()
     rest = enumerate(words, 2)  # as the words of the command line are numbered
@@ -54,8 +60,11 @@ def parse_settings(words: list[str]) -> Settings:
             settings.up = settings.up or word == "up"  # up wins, wherever it stands
         elif word in ("inet", "add", "del"):
             pass
+        elif word == "dns" and options["NETDB_DNSCLIENT"]:
+            settings.dns = _address(value())
         elif settings.ip is None and position <= 4:
-            settings.ip = _address(word)
+            settings.dhcp = word == "dhcp" and bool(options["NETUTILS_DHCPC"])
+            settings.ip = NO_ADDRESS if settings.dhcp else _address(word)
         else:
             raise CommandError(ARGINVALID)
     return settings
@@ -98,16 +107,24 @@ def ifconfig(shell: Shell, argv: list[str]) -> int:
     if len(argv) == 2:
         catfile(shell, argv[0], f"/proc/net/{name}")
         return OK
-    settings = parse_settings(argv[2:])
+    settings = parse_settings(argv[2:], kernel.options)
     try:
         device = kernel.net.device(name)
     except OSError:
         return OK
+    if settings.ip is not None:
+        kernel.leases.forget(name)
     try:
         with kernel.net_lock:
             _apply(kernel.net, device, settings)
-    except OSError:  # an MTU or a MAC that the device cannot have
+        _set_dns(kernel, device, settings)
+    except OSError:  # an MTU, a MAC or a name server that there cannot be
         raise CommandError(ARGINVALID) from None
+    if settings.dhcp:
+        _obtain(kernel, name)
+    if settings.noarp is not None:
+        with kernel.net_lock:
+            device.noarp = settings.noarp
     if settings.up is not None:
         _set_up(device, up=settings.up)
     return OK
@@ -126,9 +143,28 @@ def _apply(net: Network, device: NetDevice, settings: Settings) -> None:
     if settings.router is not None:
         net.set_dripv4addr(device, settings.router)
     elif settings.ip is not None:
-        net.set_dripv4addr(device, inet_ntoa((inet_addr(settings.ip) & inet_addr(device.netmask)) | 1))
-    if settings.noarp is not None:
-        device.noarp = settings.noarp
+        network = inet_addr(settings.ip) & inet_addr(device.netmask)
+        net.set_dripv4addr(device, inet_ntoa(network | 1 if inet_addr(settings.ip) else INADDR_ANY))
+
+
+def _set_dns(kernel: Kernel, device: NetDevice, settings: Settings) -> None:
+    """The router is the name server, too, if none is given with an address."""
+    if not kernel.options["NETDB_DNSCLIENT"]:
+        return
+    if settings.dns is not None:
+        kernel.resolver.add_nameserver(settings.dns)
+    elif settings.ip is not None and device.draddr != NO_ADDRESS:
+        kernel.resolver.add_nameserver(device.draddr)
+
+
+def _obtain(kernel: Kernel, name: str) -> None:
+    """Whether there is a server makes no difference to the command."""
+    try:
+        kernel.leases.obtain(name)
+    except InterruptedError:
+        raise
+    except OSError as error:
+        kernel.syslog.log(LOG_ERR, f"ifconfig: {error.strerror}")
 
 
 def ifup(shell: Shell, argv: list[str]) -> int:

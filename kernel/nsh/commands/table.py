@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from kernel.nsh.command import Command
-from kernel.nsh.commands import basic, date, dump, env, file, mount, net, proc, route, script, task, tree
+from kernel.nsh.commands import basic, date, dump, env, file, mount, names, net, proc, route, script, task, tree
 
 ORDER = """
     . [ ? addroute alias unalias arp basename break cat cd cp cmp dirname date delroute df dmesg echo env exec exit expr
-    export false fdinfo free help hexdump ifconfig ifdown ifup irqinfo ln ls mkdir mkfifo mkrd mount mv pidof poweroff
-    quit printf ps pwd readlink reboot rm rmdir route set kill pkill sleep usleep source test top time true truncate
-    uname umount unset uptime watch xd wait
+    export false fdinfo free help hexdump ifconfig ifdown ifup irqinfo ln ls mkdir mkfifo mkrd mount mv nslookup pidof
+    poweroff quit printf ps pwd readlink reboot rm rmdir route set kill pkill sleep usleep source test top time true
+    truncate uname umount unset uptime watch xd wait
 """
 
-_MODULES = (basic, date, dump, env, file, mount, net, proc, route, script, task, tree)
+_MODULES = (basic, date, dump, env, file, mount, names, net, proc, route, script, task, tree)
 
 _BY_NAME = {command.name: command for module in _MODULES for command in module.COMMANDS}
 
