@@ -52,6 +52,7 @@ WORDS: dict[str, tuple[int, int]] = {
     "mkrd": (1, 5),
     "mount": (0, 6),
     "mv": (2, 2),
+    "nslookup": (1, 1),
     "pidof": (1, 1),
     "pkill": (1, 2),
     "poweroff": (0, 1),
