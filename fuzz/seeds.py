@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
+MORE = 0x2000
 TWICE, FRAGMENTS, REVERSED = 1 << 6, 2 << 6, 3 << 6
 SEGMENT, CALL, TIME, RAW, ERROR, HOG, BUSY, LINK = range(8)
 SOCKET, LISTEN, ACCEPT, CONNECT, CONNECT_LO, SEND, RECV, CLOSE, SHUTDOWN, SET, PEEK, UDP, BIND = range(13)
@@ -41,9 +42,17 @@ def raw(frame: bytes, how: int = 7) -> bytes:
     return bytes([RAW, how, size >> 8, size & 255]) + frame
 
 
-def packet(proto: int, body: bytes) -> bytes:
-    """An IP packet to the board, without checksum."""
-    return bytes([0x45, 0, 0, 20 + len(body), 0, 1, 0, 0, 64, proto, 0, 0, 10, 0, 1, 1, 10, 0, 1, 2]) + body
+def packet(proto: int, body: bytes, place: int = 0) -> bytes:
+    """An IP packet to the board, without checksum. ``place``: flags and offset of a fragment."""
+    place_high, place_low = divmod(place, 256)
+    head = [0x45, 0, 0, 20 + len(body), 0, 1, place_high, place_low, 64, proto, 0, 0, 10, 0, 1, 1, 10, 0, 1, 2]
+    return bytes(head) + body
+
+
+def fragments(body: bytes, *places: int) -> bytes:
+    """UDP fragments of 16 bytes each, from these places of a datagram on."""
+    ends = len(body) // 8
+    return b"".join(raw(packet(17, body[8 * n : 8 * n + 16], n | MORE * (n + 2 < ends)), 3) for n in places)
 
 
 def conversations() -> dict[str, bytes]:
@@ -57,6 +66,7 @@ def conversations() -> dict[str, bytes]:
     dial = call(SOCKET, 2) + call(CONNECT, 2, 1) + segment(SYN | ACK, dseq=0) + call(SEND, 2, 10)
     echo = packet(1, bytes([8, 0, 0, 0, 1, 2, 3, 4])) + b""
     datagram = packet(17, bytes([3, 232, 0, 7, 0, 12, 0, 0]) + b"abcd")
+    short, closed = (bytes([3, 232, 0, port, 0, 48, 0, 0]) + bytes(40) for port in (7, 9))
     land = packet(6, bytes([0, 7, 0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, SYN, 255, 255, 0, 0, 0, 0]))
     return {
         "their close": opened() + data + call(RECV, 1, 100) + peer_closes,
@@ -78,6 +88,8 @@ def conversations() -> dict[str, bytes]:
         "reset": opened() + ours + data + segment(RST, dseq=1) + segment(RST) + call(RECV, 1, 9),
         "flood": b"".join(segment(SYN, who=STRANGER + n) for n in range(8)) + time(S150),
         "keep-alive": opened() + call(SET, 1, 0, 3, 1) + call(SET, 1, 0, 4, 9) + time(S30) + segment(ACK) + time(S150),
+        "reassembly": fragments(short, 0, 2, 4) + fragments(short, 4, 2, 2, 0) + fragments(closed, 2, 0, 4),
+        "overlaps": fragments(short, 0, 1, 4) + fragments(short, 2, 3) + fragments(short, 4, 0) + time(S3),
         "raw": raw(echo) + raw(datagram) + raw(land) + call(UDP, 0, 50),
     }
 
@@ -87,7 +99,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     for name, steps in conversations().items():
-        for how, how2 in ((0, 0), (0x1F, 3), (0x61, 2), (0x0D, 0x11), (0x12, 0x66)):
+        for how, how2 in ((0, 0), (0x1F, 3), (0x61, 2), (0x0D, 0x11), (0x12, 0x66), (0x20, 0x83)):
             (folder / f"{name.replace(' ', '-')}-{how:02x}{how2:02x}").write_bytes(bytes([how, how2]) + steps)
 
 

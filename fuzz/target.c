@@ -28,6 +28,7 @@ static void configure(struct board *b, uint32_t how, uint32_t how2)
   if (how2 & 0x10) net_config(b, NETCFG_TCP_PREALLOC_CONNS, 3);
   if (how2 & 0x20) net_config(b, NETCFG_TCP_ALLOC_WRBCHAINS, 0);
   if (how2 & 0x40) net_config(b, NETCFG_TCP_NAGLE, 0);
+  if (how2 & 0x80) net_config(b, NETCFG_IPFRAG, 1);
 }
 
 static void setup(struct target *t, uint32_t how, uint32_t how2)
@@ -46,7 +47,7 @@ static void setup(struct target *t, uint32_t how, uint32_t how2)
   t->net = b->net;
   int32_t queue = wq_new(b, 1);
   t->wq = table_get(&b->wqs, queue);
-  REQUIRE(tcp_queue(b, queue) == 0);
+  REQUIRE(net_queue(b, queue) == 0);
   t->eth = softdev_register(b, "eth0", 1500, mac, how2 & 4 ? 2 : 64);
   REQUIRE(t->eth != NULL && netdev_loopback(b) > 0);
   for (uint32_t i = 0; i < t->net->ndevs; i++)
