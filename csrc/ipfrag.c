@@ -187,12 +187,12 @@ void ipfrag_input(struct rxpkt *p)
 }
 
 /* Too late. The sender is told if the first fragment is there, which alone says whose packet it was; not about an ICMP
- * error (RFC 1122 3.2.2).
+ * error (RFC 1122 3.2.2), nor in the name of an address that is not ours.
  */
 
 static bool may_tell(const struct reasm *r)
 {
-  if (fragment_of(r->first).start != 0 || !(r->dev->flags & IFF_RUNNING)) return false;
+  if (fragment_of(r->first).start != 0 || r->dst != r->dev->ipaddr || !(r->dev->flags & IFF_RUNNING)) return false;
   uint32_t hlen = fragment_hlen(r->first), type = iob_at(r->first, hlen)[0];
   return r->proto != IP_PROTO_ICMP || type == ICMP_ECHO_REQUEST || type == ICMP_ECHO_REPLY;
 }

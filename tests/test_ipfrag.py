@@ -407,6 +407,16 @@ def test_nobody_is_told_of(name: str) -> None:
         assert s.leaks() == 0
 
 
+def test_nobody_is_told_in_the_name_of_another_address() -> None:
+    with Stack() as s:
+        sock = opened(s)
+        lib.udp_set(s.board, sock.conn, lib.SOCK_BOUNDIF, s.eth.index)  # hears what is for others, too
+        s.input(ether(piece(udp(PAYLOAD[:2000], dst="10.0.1.99"), 0, 1480)))
+        assert waiting(s) > 0
+        s.later(3)
+        assert errors(s) == [] and s.leaks() == 0
+
+
 def test_without_a_link_nobody_can_be_told() -> None:
     with Stack() as s:
         s.eth.call(lib.netdev_set, lib.NETDEV_CARRIER, 0)
