@@ -157,7 +157,7 @@ class InetSocket(Socket):
     def _setopt(self, level: int, option: int, value: Value) -> None:
         name = f"setsockopt({level}, {option})"
         if level == SOL_SOCKET and option == SO_BINDTODEVICE:
-            if not built.get("NET_BINDTODEVICE", True):
+            if not self._kernel.options.get("NET_BINDTODEVICE", True):
                 raise os_error(ENOPROTOOPT, f"{name} needs CONFIG_NET_BINDTODEVICE")
             index = self._kernel.net.device(str(value)).index if value else 0
             check(type(self)._core_set(self._board, self.conn, lib.SOCK_BOUNDIF, index), name)
