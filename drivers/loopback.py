@@ -67,3 +67,4 @@ class LoopbackDriver:
                     r = kernel.clock.follow(r)
                 if r <= 0:
                     break
+        kernel.effort.looped()

@@ -12,6 +12,7 @@ from app_kit import SERVER, ask, dial, kill, pair, pids, sockets, start
 from board import Board
 from kernel.apps.iperfudp import Losses, datagram, fin, server_report
 from kernel.kernel import SIGINT
+from kernel.nsh import run_command
 from kernel.socket import AF_INET, SOCK_DGRAM
 from kernel.udp import udp_connections
 
@@ -203,6 +204,19 @@ def test_another_device_can_be_the_one_it_uses() -> None:
         assert "tcp server bind error, error code: 99" in reply
         start(board, "iperf -s")
         assert board.nsh("iperf --client=127.0.0.1 --time 1 -i 1").lines[0] == "     IP: 127.0.0.1"
+
+
+@pytest.mark.parametrize("more", ["", "-u"])
+def test_a_board_measures_itself_over_loopback(more: str) -> None:
+    with Board(NETUTILS_IPERFTEST_DEVNAME="lo", NET_SEND_BUFSIZE=8192, USEC_PER_TICK=100) as board:
+        board.boot()
+        got = start(board, f"iperf -s -i 1 {more}")
+        sent = run_command(board.kernel, f"iperf -c 127.0.0.1 {more}")
+        board.run(0.005)
+        board.kernel.kill(pids(board, "iperf")[1], SIGINT)
+        assert board.run_until(lambda: got.done and sent.done, 5)
+        assert 100 < lines(sent.text)[-1][3] < 100_000
+        assert board.reports == []
 
 
 def test_it_is_there_if_configured() -> None:
