@@ -187,6 +187,19 @@ def test_a_timeout_with_bytes_on_their_way_returns_their_number_and_they_arrive(
     assert stream(peer) == DATA[300:400] and results == [100]
 
 
+def test_the_next_send_waits_until_what_the_last_one_left_is_acknowledged(s: Stack) -> None:
+    sock, peer = narrow(s, 300)
+    sock.setsockopt(SOL_SOCKET, SO_SNDTIMEO, 0.2)
+    results, _ = sender(s, sock, DATA[:1000])
+    s.later(0.3)
+    assert results == [300]
+    sock.setsockopt(SOL_SOCKET, SO_SNDTIMEO, 0)
+    results, _ = sender(s, sock, DATA[300:400])
+    assert results == [] and rows(s)[0].txsize == 300
+    assert stream(peer) == DATA[:400]
+    assert results == [100] and s.leaks() == 0
+
+
 def test_a_peer_that_keeps_its_window_shut_costs_a_timed_send_nothing(s: Stack) -> None:
     sock, peer = connected(s)
     peer.window = 0
