@@ -224,6 +224,16 @@ def test_must_39_a_receiver_does_not_open_its_window_by_crumbs(s: Stack) -> None
     assert updates and min(updates) >= 1460
 
 
+def test_must_39_nor_does_the_answer_to_a_probe_tell_of_crumbs(s: Stack) -> None:
+    sock, peer = connected(s)
+    shut(s, peer)
+    windows = []
+    while not windows or windows[-1] == 0:
+        act(s, lambda sys: sock.recv(200))  # about one IOB
+        windows += [x.window for x in peer.answers("PA", b"p")]
+    assert windows[-1] >= 1460
+
+
 @built(TCP_NAGLE=True)
 def test_shld_7_nagle_a_short_segment_waits_for_the_acknowledgement_of_the_last(s: Stack) -> None:
     sock, peer = connected(s)
