@@ -251,7 +251,7 @@ static enum sent send_first_again(struct net *net, struct tcp_conn *c)
 static void watch(struct net *net, struct tcp_conn *c)
 {
   if (c->snd_nxt != c->snd_una) return;
-  if (c->snd_wnd == 0) tcp_timer_stop(c, TCPT_REXMIT);
+  if (c->snd_wnd == 0 && c->txsize) tcp_timer_stop(c, TCPT_REXMIT);
   if (c->timer[TCPT_REXMIT] == 0 && c->timer[TCPT_PERSIST] == 0) tcp_timer_set(net, c, TCPT_PERSIST, tcp_rto(net, c));
 }
 

@@ -62,7 +62,8 @@ static bool given_up(const struct net *net, const struct tcp_conn *c, uint32_t t
 
 static void persist_timeout(struct net *net, struct tcp_conn *c)
 {
-  if (c->txsize == 0 && (!c->fin || c->finsent)) return;       /* there is nothing left to ask for */
+  bool acked = c->snd_una == c->snd_max && (!c->fin || c->finsent);
+  if (c->txsize == 0 && acked) return;                /* there is nothing left to ask for */
   if (given_up(net, c, c->unanswered, NETCFG_TCP_MAXRTX))
     {
       tcp_reset(net, c);

@@ -224,6 +224,23 @@ def test_a_peer_that_never_opens_its_window_does_not_hold_what_a_closed_socket_l
         assert s.frames() and rows(s) == [] and s.leaks() == 0
 
 
+def test_a_fin_that_found_no_buffer_to_be_repeated_in_is_repeated_later() -> None:
+    with Stack(**TCP) as s:
+        sock, peer = connected(s)
+        peer.window = 0
+        peer.put("A")
+        act(s, lambda sys: sock.close())
+        assert [x.flags for x in peer.take()] == ["FA"]
+        taken = hog(s, throttled=False)
+        s.later(10)
+        assert peer.take() == []
+        give_back(s, taken)
+        s.later(10)
+        assert {x.flags for x in peer.take()} == {"FA"}
+        s.later(2000)
+        assert s.frames() and rows(s) == []
+
+
 # Timestamps
 
 
