@@ -122,6 +122,7 @@ static struct tcp_conn *make_room(struct net *net)
     {
       if (sacrificed(c))
         {
+          if (c->state != TCP_TIME_WAIT) tcp_reset(net, c);     /* its peer may wait for what will not come any more */
           tcp_free(net, c);
           return c;
         }

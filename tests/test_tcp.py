@@ -452,6 +452,17 @@ def test_a_port_can_be_listened_to_again_while_its_old_calls_live_on(s: Stack) -
     Peer(s, sport=1001).connect()
 
 
+def test_a_closed_connection_that_has_to_make_room_resets_its_peer() -> None:
+    with Stack(**TCP, NET_TCP_PREALLOC_CONNS=2) as s:
+        sock, peer = connected(s)
+        act(s, lambda sys: sock.close())
+        assert [x.flags for x in peer.take()] == ["FA"]
+        another = Peer(s, sport=1001)
+        another.put("S", seq=0)
+        assert [x.flags for x in peer.take() + another.take()] == ["RA"]
+        assert [row.rport for row in rows(s)] == [1001]
+
+
 def test_a_new_call_from_a_pair_in_time_wait_is_taken(s: Stack) -> None:
     sock, peer = connected(s)
     act(s, lambda sys: sock.close())
