@@ -16,8 +16,8 @@ from kernel.sync import Semaphore
 if TYPE_CHECKING:
     from kernel.kernel import Kernel
 
-LOOP_NS = 1000  # a turn of lo's worker, where copying is free
 COPIES_MAX, COPY_NS = 10_000, 5000  # reads and writes in an instant; what each takes when there were more
+TURNS_MAX, TURN_NS = 1000, 5000  # the same of turns of the worker of lo
 
 
 class Effort:
@@ -28,6 +28,7 @@ class Effort:
         self._clock = kernel.clock
         self._copy_ps = costs.get("COPY", 0)
         self._copies = self._copies_since = 0
+        self._turns = self._turns_since = 0
         self._signals = Semaphore(kernel, what="a signal")  # that nobody posts
 
     def toil(self, usec: int) -> None:
@@ -53,8 +54,13 @@ class Effort:
 
     def looped(self) -> None:
         """Packets went round on lo. No wire takes its time: two programs that talk there would stop the clock."""
-        if self._copy_ps == 0:
-            self._burn(LOOP_NS)
+        self._turns += 1
+        if self._turns < TURNS_MAX:
+            return
+        since, self._turns_since = self._turns_since, self._clock.now_ns
+        self._turns = 0
+        if since == self._turns_since:
+            self._burn(TURNS_MAX * TURN_NS)
 
     def _burn(self, ns: int) -> None:
         r = lib.cpu_burn(self._board, ns)
