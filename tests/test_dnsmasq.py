@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from test_host_tools import in_a_namespace, may_use_tap, python
+from test_host_tools import in_a_namespace, may_use_tap, python, unsanitized
 
 from kernel.netlib.dhcpc import Dhcpc
 
@@ -105,7 +105,7 @@ def main(options: str, *lines: str) -> int:
             *(f"--host-record=many.lab,{address}" for address in MANY),
             *options.split(),
         ]
-        with subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT) as server:
+        with subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=unsanitized()) as server:
             b.builtin(prolong, "prolong")
             b.builtin(segments, "segments")
             b.boot()

@@ -6,7 +6,6 @@ host beside it, and prints what the command printed; see :func:`main`.
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from programs import tcp_echo
-from test_host_tools import in_a_namespace, may_use_tap, python
+from test_host_tools import in_a_namespace, may_use_tap, python, unsanitized
 
 HERE = Path(__file__).resolve()
 COPY = "head -c {} /dev/urandom > $d/f; nc -N 10.0.1.2 7 < $d/f > $d/g; cmp $d/f $d/g && echo the same"
@@ -31,8 +30,8 @@ def dissect(capture: Path, what: str) -> str:
     """The frames that a display filter of tshark's picks."""
     checks = [word for proto in ("ip", "tcp") for word in ("-o", f"{proto}.check_checksum:TRUE")]
     words = ["tshark", "-r", str(capture), *checks, "-Y", what]
-    env = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
-    return subprocess.run(words, capture_output=True, text=True, timeout=60, env=env, check=True).stdout
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, env=unsanitized(), check=True)
+    return done.stdout
 
 
 def on_the_host(
@@ -117,7 +116,9 @@ def main(command: str, faults: int, capture: str, *options: str) -> int:
         for words in ("link set lo up", "addr add 10.0.1.1/24 dev tap0", "link set tap0 up"):
             subprocess.run(["ip", *words.split()], check=True)
         b.boot()
-        with subprocess.Popen(f"d={folder}; {command}", shell=True, stdout=subprocess.PIPE, text=True) as host:
+        with subprocess.Popen(
+            f"d={folder}; {command}", shell=True, stdout=subprocess.PIPE, text=True, env=unsanitized()
+        ) as host:
             if not b.run_until(lambda: host.poll() is not None, 50):
                 host.kill()
                 print(f"{command} did not end", file=sys.stderr)

@@ -33,9 +33,14 @@ def may_use_tap(*tools: str) -> None:
         pytest.skip(f"no network namespace of one's own: {probe.stderr.strip()}")
 
 
+def unsanitized() -> dict[str, str]:
+    """The environment of the host's own programs: the sanitizer is not for them."""
+    return {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
+
+
 def in_a_namespace(*command: str) -> subprocess.CompletedProcess[str]:
     """Runs a command whose Python, if it has one, finds the board; the sanitizer is not for the host's tools."""
-    env = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"} | {"PYTHONPATH": str(HERE.parent.parent)}
+    env = unsanitized() | {"PYTHONPATH": str(HERE.parent.parent)}
     return subprocess.run([*UNSHARE, *command], capture_output=True, text=True, timeout=60, env=env, check=False)
 
 
