@@ -7,7 +7,6 @@ lowers these figures. ``cpu_us_each`` is what the board's process spent on one d
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import socket
@@ -20,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from common import figure, skipped
+from common import figure, in_namespace_or_skip, skipped
 
 from board import Board
 from board.wire import Port, mac_bytes
@@ -206,29 +205,10 @@ def flood() -> None:
             s.send(data)
 
 
-def why_not() -> str:
-    """Why there can be no namespace with a TAP interface here; empty if there can."""
-    for tool in ("unshare", "ip"):
-        if shutil.which(tool) is None:
-            return f"{tool} is not installed"
-    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        return "/dev/net/tun does not exist or may not be opened by this user"
-    return ""
-
-
 def main() -> None:
     """Starts itself anew in a namespace for what needs one."""
     bench_ring()
-    reason = why_not()
-    if not reason:
-        unshare = ["unshare", "-n"] if os.getuid() == 0 else ["unshare", "-rn"]
-        probe = subprocess.run([*unshare, "true"], capture_output=True, text=True, check=False)
-        reason = probe.stderr.strip()
-    if not reason:
-        subprocess.run([*unshare, sys.executable, __file__, "namespace"], check=True)
-        return
-    for name in NAMES:
-        skipped(name, reason)
+    in_namespace_or_skip(__file__, NAMES)
 
 
 if __name__ == "__main__":

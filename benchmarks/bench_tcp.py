@@ -7,9 +7,7 @@ CPU each. ``cpu_ms_per_mb`` is what the board's process spent on a megabyte.
 
 from __future__ import annotations
 
-import os
 import resource
-import shutil
 import socket
 import statistics
 import subprocess
@@ -17,7 +15,7 @@ import sys
 import time
 from typing import Any
 
-from common import figure, skipped
+from common import figure, in_namespace_or_skip
 
 from board import Bench, Board
 
@@ -106,16 +104,6 @@ def in_namespace() -> None:
         bench_tap(board, "tcp.out_over_tap", TALK, nuttx=470, aim=3130)
 
 
-def why_not() -> str:
-    """Why there can be no namespace with a TAP interface here; empty if there can."""
-    for tool in ("unshare", "ip"):
-        if shutil.which(tool) is None:
-            return f"{tool} is not installed"
-    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        return "/dev/net/tun does not exist or may not be opened by this user"
-    return ""
-
-
 # In lockstep
 
 
@@ -196,16 +184,7 @@ def main() -> None:
     """Starts itself anew in a namespace for what needs one."""
     bench_two_boards()
     bench_connections()
-    reason = why_not()
-    if not reason:
-        unshare = ["unshare", "-n"] if os.getuid() == 0 else ["unshare", "-rn"]
-        probe = subprocess.run([*unshare, "true"], capture_output=True, text=True, check=False)
-        reason = probe.stderr.strip()
-    if not reason:
-        subprocess.run([*unshare, sys.executable, __file__, "namespace"], check=True)
-        return
-    for name in NAMES:
-        skipped(name, reason)
+    in_namespace_or_skip(__file__, NAMES)
 
 
 if __name__ == "__main__":

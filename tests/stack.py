@@ -11,6 +11,7 @@ from drivers.loopback import LoopbackDriver
 from kernel.clock import Clock
 from kernel.core import buffer, check, lib
 from kernel.inet import ether_aton, inet_addr
+from kernel.iob import IobOwner
 from kernel.kernel import Kernel
 from kernel.wqueue import LPWORK, Work
 
@@ -265,3 +266,13 @@ def bound(sys: Any, port: int = 7, address: str = "") -> Any:
 def opened(s: Stack, port: int = 7, address: str = "") -> Any:
     """A bound UDP socket that outlives the task that made it."""
     return s.keep(lambda sys: bound(sys, port, address))
+
+
+def hog(s: Stack, leave: int) -> list[int]:
+    """Takes all buffers but ``leave``."""
+    iobs = []
+    while s.kernel.iobs.navail() > leave:
+        iob = s.kernel.iobs.tryalloc(owner=IobOwner.TEST << 24)
+        assert iob is not None
+        iobs.append(iob)
+    return iobs

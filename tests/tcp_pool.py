@@ -15,16 +15,6 @@ SMALL: dict[str, Any] = TCP | {"IOB_NBUFFERS": 12, "IOB_THROTTLE": 4, "IOB_BUFSI
 """12 buffers, of which senders leave 4 alone: they can have 8, that is 1568 bytes."""
 
 
-def hog(s: Stack, leave: int) -> list[int]:
-    """Takes all buffers but ``leave``."""
-    iobs = []
-    while s.kernel.iobs.navail() > leave:
-        iob = s.kernel.iobs.tryalloc(owner=IobOwner.TEST << 24)
-        assert iob is not None
-        iobs.append(iob)
-    return iobs
-
-
 def release(s: Stack, iobs: list[int]) -> None:
     """Gives them back; whoever waited goes on for a millisecond."""
     for iob in iobs:

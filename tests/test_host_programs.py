@@ -7,7 +7,6 @@ beside it, and prints what both printed; see :func:`main`.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import socket
@@ -16,7 +15,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_host_tools import in_a_namespace, may_use_tap, python
+from test_host_tools import in_a_namespace, may_use_tap, python, unsanitized
 
 HERE = Path(__file__).resolve()
 MARK = "\n=== board ===\n"
@@ -150,9 +149,8 @@ def main(line: str, command: str, options: dict[str, int]) -> int:
         job = run_command(b.kernel, line)
         script = f"TMP={temporary.name}; {command}"
         b.run(0.3)
-        env = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
         pipe, out = subprocess.PIPE, subprocess.STDOUT
-        with subprocess.Popen(script, shell=True, stdout=pipe, stderr=out, text=True, env=env) as host:
+        with subprocess.Popen(script, shell=True, stdout=pipe, stderr=out, text=True, env=unsanitized()) as host:
             if not b.run_until(lambda: host.poll() is not None, 40):
                 host.kill()
                 print(f"{command} did not end", file=sys.stderr)

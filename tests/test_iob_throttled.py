@@ -9,9 +9,9 @@ import errno
 from typing import Any
 
 import pytest
-from stack import Packet, Stack, bound, error_of, ether, udp
+from stack import Packet, Stack, bound, error_of, ether, hog, udp
 from tcp_peer import act, connected
-from tcp_pool import SMALL, hog, mute, release
+from tcp_pool import SMALL, mute, release
 
 from kernel.sockbase import MSG_DONTWAIT
 

@@ -7,9 +7,9 @@ import runpy
 from pathlib import Path
 
 import pytest
-from stack import Stack
+from stack import Stack, hog
 from tcp_peer import TCP, connected
-from tcp_pool import hog, mute, poll, readahead
+from tcp_pool import mute, poll, readahead
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs/network.md").read_text(encoding="utf-8")

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stack import Stack, ether, udp
+from stack import Stack, ether, hog, udp
 from tcp_peer import TCP, Peer, accepted, act, connected, listening, rows, states
-from tcp_pool import SMALL, hog, holders, mute, poll, quiet, readahead, release, window
+from tcp_pool import SMALL, holders, mute, poll, quiet, readahead, release, window
 
 from kernel.iob import IobOwner
 from kernel.sockbase import MSG_PEEK, SO_RCVBUF, SOL_SOCKET

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from stack import Stack, error_of
+from stack import Stack, error_of, hog
 from tcp_peer import Peer, accepted, act, connected, listening, rows, states
-from tcp_pool import SMALL, hog, holders, mute, poll, quiet, release
+from tcp_pool import SMALL, holders, mute, poll, quiet, release
 
 from kernel.iob import IobOwner
 from kernel.sockbase import MSG_DONTWAIT, SO_SNDBUF, SO_SNDTIMEO, SOL_SOCKET

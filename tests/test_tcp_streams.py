@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stack import Stack
+from stack import Stack, hog
 from tcp_peer import TCP, Peer, accepted, act, listening, rows
-from tcp_pool import hog, holders, quiet, release
+from tcp_pool import holders, quiet, release
 
 from kernel.core import lib
 from kernel.iob import IobOwner

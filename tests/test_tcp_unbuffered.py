@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from stack import Stack, error_of
+from stack import Stack, error_of, hog
 from tcp_peer import Peer, act, connected, rows, states
-from tcp_pool import SMALL, hog, holders, mute, narrow, poll, release, stream
+from tcp_pool import SMALL, holders, mute, narrow, poll, release, stream
 
 from kernel.core import lib
 from kernel.iob import IobOwner

@@ -6,7 +6,7 @@ import errno
 from typing import Any
 
 import pytest
-from stack import BOARD_IP, Packet, Stack, error_of, ether, icmp
+from stack import BOARD_IP, Packet, Stack, error_of, ether, hog, icmp
 
 from kernel.core import lib
 from kernel.iob import IobOwner
@@ -25,16 +25,6 @@ def drain(s: Stack, n: int = 1000) -> list[Packet]:
     """The device asks for packets and sends them."""
     s.eth.call(lib.netdev_poll, n)
     return [Packet(f) for f in s.frames()]
-
-
-def hog(s: Stack, leave: int) -> list[int]:
-    """Takes all buffers but ``leave``."""
-    iobs = []
-    while s.kernel.iobs.navail() > leave:
-        iob = s.kernel.iobs.tryalloc(owner=IobOwner.TEST << 24)
-        assert iob is not None
-        iobs.append(iob)
-    return iobs
 
 
 def release(s: Stack, iobs: list[int]) -> None:
