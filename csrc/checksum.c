@@ -39,13 +39,17 @@ uint16_t csum_fold(uint64_t sum)
   return (uint16_t)~sum;
 }
 
-uint64_t csum_pseudo(uint32_t src, uint32_t dst, uint32_t proto, uint32_t len)
+/* The pseudo-header of IPv6 (RFC 8200 8.1). It serves IPv4, too: what its addresses have more here are two words of
+ * 0xffff, which are zero in this arithmetic.
+ */
+
+uint64_t csum_pseudo(struct ipaddr src, struct ipaddr dst, uint32_t proto, uint32_t len)
 {
-  uint8_t header[12];
-  put32(header, src);
-  put32(header + 4, dst);
-  put16(header + 8, proto);
-  put16(header + 10, len);
+  uint8_t header[2 * IPADDR_LEN + 8];
+  ipaddr_store(header, src);
+  ipaddr_store(header + IPADDR_LEN, dst);
+  put32(header + 2 * IPADDR_LEN, len);
+  put32(header + 2 * IPADDR_LEN + 4, proto);
   return csum_add(0, header, sizeof header);
 }
 

@@ -74,9 +74,14 @@ int net_input(struct netdev *dev, const uint8_t *frame, uint32_t len)
         dev->stats.rx_arp++;
         arp_input(&p);
         break;
-      case 0x86dd:                /* not spoken here, but counted by name as NuttX does */
+      case 0x86dd:
         dev->stats.rx_ipv6++;
-        stats->ipv6.recv++;
+        if (dev->board->net->cfg[NETCFG_IPv6])
+          {
+            ipv6_input(&p);
+            break;
+          }
+        stats->ipv6.recv++;       /* not spoken here, but counted by name as NuttX does */
         stats->ipv6.drop++;
         rx_drop(&p, DROP_TYPE);
         break;
@@ -107,7 +112,6 @@ void devif_loopback(struct netdev *dev, struct iob_s *iob)
   dev->stats.tx_done++;
   dev->stats.rx_packets++;
   dev->stats.rx_bytes += p.len;
-  dev->stats.rx_ipv4++;
   if (!(dev->flags & IFF_UP))
     {
       devif_drop(&p, DROP_DOWN);
@@ -115,7 +119,7 @@ void devif_loopback(struct netdev *dev, struct iob_s *iob)
     }
   p.nflat = (uint32_t)iob_copyout(flat, iob, min_u32(p.len, sizeof flat), 0);
   iob_set_owner(dev->board, iob, IOB_OWNER(IOB_OWNER_RXWORK, dev->index));
-  ipv4_input(&p);
+  ip_input(&p);
 }
 
 /* One packet of one kind of traffic; false: there is none, or no buffer to build it in. */
@@ -128,8 +132,9 @@ static bool poll_one(struct netdev *dev, uint32_t type)
       case UDP_POLL:    return udp_poll(dev);
       case PKT_POLL:    return pkt_poll(dev);
       case IPFRAG_POLL: return ipfrag_poll(dev);
-      case ARP_POLL:    return arp_poll(dev);
-      case ICMP_POLL:   return icmp_poll(dev);
+      case ARP_POLL:    return neighbor_poll(dev, IP_V4);
+      case ICMP_POLL:   return icmp_poll(dev, IP_V4);
+      case ICMPv6_POLL: return neighbor_poll(dev, IP_V6) || icmpv6_dad_poll(dev) || icmp_poll(dev, IP_V6);
       default:          return false;
     }
 }

@@ -42,9 +42,11 @@ struct rxpkt
   uint32_t       nflat;       /* how many */
   uint32_t       len;         /* of the packet; padding is already cut off behind ipv4_input */
   const uint8_t *eth;         /* Ethernet header, NULL if it came from the board itself */
-  uint32_t       hlen;        /* IP header */
-  uint32_t       src, dst;
-  bool           broadcast;   /* to everybody, at either layer: nobody gets an error for it */
+  uint32_t       hlen;        /* IP header, with what belongs to it before the next protocol's */
+  uint8_t        proto;       /* that protocol ... */
+  uint32_t       proto_at;    /* ... and where it is named; IPv6 only */
+  bool           broadcast;   /* to everybody or a group, at either layer: nobody gets an error for it */
+  struct ipaddr  src, dst;
 };
 
 /* devif.c */
@@ -60,7 +62,7 @@ uint64_t csum_add(uint64_t sum, const uint8_t *data, uint32_t len);       /* all
 uint64_t csum_iob(uint64_t sum, const struct iob_s *iob, uint32_t offset);   /* a chain, from offset on */
 uint64_t csum_rx(uint64_t sum, const struct rxpkt *p);                    /* a packet, from its payload on */
 uint16_t csum_fold(uint64_t sum);                                         /* to be stored as it lies, by csum_put */
-uint64_t csum_pseudo(uint32_t src, uint32_t dst, uint32_t proto, uint32_t len);
+uint64_t csum_pseudo(struct ipaddr src, struct ipaddr dst, uint32_t proto, uint32_t len);
 void     csum_put(uint8_t *where, uint16_t folded);
 
 /* readahead.c */
@@ -74,19 +76,57 @@ static inline uint32_t readahead_len(const struct readahead *ra)
   return ra->head ? ra->head->io_pktlen : 0;
 }
 
-/* arp.c */
+/* neighbor.c: the tables, and whoever waits for an entry */
+
+int  neighbor_find(struct netdev *dev, struct ipaddr addr, uint8_t *mac);  /* 0, -ENOENT, -EINPROGRESS, -ENETUNREACH */
+int  neighbor_update(struct netdev *dev, struct ipaddr addr, const uint8_t *mac, bool permanent); /* NULL: in progress */
+int  neighbor_delete(struct netdev *dev, struct ipaddr addr);
+void neighbor_clear(struct netdev *dev);
+struct neighbor *neighbor_entry(struct netdev *dev, struct ipaddr addr);   /* known or not; NULL */
+void neighbor_out(struct netdev *dev, struct iob_s *iob, struct ipaddr dst);  /* Ethernet header; sends, or asks instead */
+bool neighbor_poll(struct netdev *dev, enum ip_kind kind);                 /* sends one pending question; false: none left */
+int  neighbor_need(struct netdev *dev, struct ipaddr dst, struct ipaddr *hop);   /* neighbor_find for the next hop, or 0 */
+int  neighbor_request(struct board *b, int32_t dev, struct ipaddr addr);   /* a request to wait for, or -ENOSPC */
+int  neighbor_wanted(struct netdev *dev, struct ipaddr dst);               /* the same, as a sender needs it: below */
+
+/* arp.c, icmpv6_neighbor.c: the protocols. Any chain will do to build a question in: only its first buffer is kept. */
 
 void arp_input(struct rxpkt *p);
-int  arp_find(struct netdev *dev, uint32_t ipaddr, uint8_t *mac);   /* 0, -ENOENT, -EINPROGRESS, -ENETUNREACH */
-int  arp_update(struct netdev *dev, uint32_t ipaddr, const uint8_t *mac, bool permanent);  /* mac NULL: in progress */
-int  arp_delete(struct netdev *dev, uint32_t ipaddr);
-void arp_clear(struct netdev *dev);
 void arp_ipin(struct netdev *dev, uint32_t src, const uint8_t *mac);
-void arp_out(struct netdev *dev, struct iob_s *iob, uint32_t dst);  /* Ethernet header, or a request instead; sends */
-bool arp_poll(struct netdev *dev);                                  /* sends one pending request; false: none left */
-int  arp_need(struct netdev *dev, uint32_t dst, uint32_t *hop);     /* arp_find for the next hop; 0: no need to */
-int  arp_request(struct board *b, int32_t dev, uint32_t ipaddr);    /* a request to wait for, or -ENOSPC */
-void arp_wake(struct netdev *dev, uint32_t ipaddr);                 /* whoever waits for it; 0: all of this device */
+void arp_ask(struct netdev *dev, struct iob_s *iob, struct ipaddr addr);
+void icmpv6_solicit(struct netdev *dev, struct iob_s *iob, struct ipaddr target);
+void icmpv6_solicit_from(struct netdev *dev, struct iob_s *iob, struct ipaddr source, struct ipaddr target);
+void icmpv6_solicited(struct rxpkt *p);
+void icmpv6_advertised(struct rxpkt *p);
+
+/* icmpv6_dad.c */
+
+void icmpv6_dad_initialize(struct net *net);
+void icmpv6_dad_start(struct netdev *dev, struct ifaddr *a);              /* if the address is to be tested */
+void icmpv6_dad_carrier(struct netdev *dev);                              /* the link is there: all of them */
+bool icmpv6_dad_poll(struct netdev *dev);                                 /* sends one question; false: none left */
+void icmpv6_claimed(struct netdev *dev, struct ipaddr addr);              /* by somebody else */
+
+/* ip.c: what does not depend on which kind it is */
+
+struct ip_head
+{
+  struct ipaddr src, dst;
+  uint8_t proto, ttl, tos;
+};
+
+static inline uint32_t ip_hdrlen(struct ipaddr a)
+{
+  return ipaddr_isv4(a) ? IPv4_HDRLEN : IPv6_HDRLEN;
+}
+
+void ip_input(struct rxpkt *p);                                           /* of either version */
+void ip_deliver(struct rxpkt *p);                                         /* whole, for us: on to its protocol */
+void ip_trim(struct rxpkt *p, uint32_t len);                              /* padding goes */
+void ip_header(struct net *net, uint8_t *ip, uint32_t len, const struct ip_head *h);      /* len: with it */
+void ip_out(struct netdev *dev, struct iob_s *iob, struct ipaddr dst);    /* a finished packet, on to the link layer */
+void ip_reply(struct netdev *dev, struct iob_s *iob, struct ipaddr dst);  /* the same, if the device has room for it */
+struct proto_stats *ip_stats(struct net *net, struct ipaddr a);           /* of its kind */
 
 /* ipv4.c */
 
@@ -96,28 +136,57 @@ void arp_wake(struct netdev *dev, uint32_t ipaddr);                 /* whoever w
 #define IP_PACKET_MAX 65535u
 
 void ipv4_input(struct rxpkt *p);
-void ipv4_header(struct net *net, uint8_t *ip, uint32_t len, uint32_t proto, uint32_t src, uint32_t dst, uint32_t ttl);
-void ipv4_out(struct netdev *dev, struct iob_s *iob, uint32_t dst);       /* a finished packet, on to the link layer */
-void ipv4_reply(struct netdev *dev, struct iob_s *iob, uint32_t dst);     /* the same, if the device has room for it */
+void ipv4_header(struct net *net, uint8_t *ip, uint32_t len, const struct ip_head *h);
+void ipv4_unfragment(struct iob_s *iob, uint32_t hlen);                   /* its fragments are joined: the header follows */
 
-void ipv4_settos(uint8_t *ip, uint32_t tos);                              /* IP_TOS, of a header that is complete */
+/* ipv6.c */
+
+#define IPv6_FRAGLEN   8u     /* fragment header */
+#define IPv6_FRAGMENT 44u     /* ... whose number as a next header is this */
+
+static const struct ipaddr ipv6_all_nodes = { 0xff02000000000000u, 1 };
+
+void ipv6_input(struct rxpkt *p);
+struct ipaddr ipv6_solicited_node(struct ipaddr a);                       /* the group that an address makes us a member of */
+void ipv6_header(uint8_t *ip, uint32_t len, const struct ip_head *h);
+void ipv6_unfragment(struct iob_s *iob, uint32_t hlen);
 
 /* ipfrag.c, ipfrag_out.c */
 
 int  ipfrag_initialize(struct net *net);
 void ipfrag_fini(struct net *net);
-void ipfrag_input(struct rxpkt *p);                                       /* a fragment, whole and for us */
-void ipfrag_out(struct netdev *dev, struct iob_s *iob, uint32_t dst);     /* a packet longer than the device's MTU */
+void ipfrag_input(struct rxpkt *p, uint32_t id, uint32_t start, bool more);       /* a fragment, whole and for us */
+void ipfrag_out(struct netdev *dev, struct iob_s *iob, struct ipaddr dst);   /* a packet longer than the device's MTU */
 void ipfrag_later(struct netdev *dev, struct iob_s *iob);                 /* a packet for the next poll */
 bool ipfrag_poll(struct netdev *dev);                                     /* sends one of those; false: none left */
 void ipfrag_netdown(struct netdev *dev);
 
-static inline uint32_t ipv4_maxlen(const struct netdev *dev)              /* of a packet that can be sent there */
+static inline uint32_t ip_maxlen(const struct netdev *dev, struct ipaddr dst)     /* of a packet that can be sent there */
 {
-  return dev->board->net->ipfrag ? IP_PACKET_MAX : dev->mtu;
+  if (dev->board->net->ipfrag == NULL) return dev->mtu;
+  return ipaddr_isv4(dst) ? IP_PACKET_MAX : IPv6_HDRLEN + IP_PACKET_MAX;  /* RFC 8200 3: its length does not count itself */
 }
 
+/* sockconn.c */
+
+#define SOCKNAME_LEN (IPADDR_LEN + 4u)    /* as Python gets it: the address, and the port as a native 32-bit word */
+
+void    sconn_init(const struct net *net, struct socket_conn *s, enum ip_kind kind);      /* a socket begins */
+int     sconn_sems(struct board *b, struct socket_conn *s);               /* makes them if there are none; -ENOMEM */
+int64_t sconn_get(const struct socket_conn *s, uint32_t what);            /* enum sock_field; -EINVAL */
+int32_t sconn_set(struct board *b, struct socket_conn *s, uint32_t what, int64_t value);
+void    sockname_store(uint8_t *out, struct ipaddr addr, uint16_t port);
+int     sconn_address(const struct socket_conn *s, const uint8_t *addr, struct ipaddr *out);      /* 0 or -EAFNOSUPPORT */
+int32_t sconn_name(const struct socket_conn *s, bool peer, uint8_t *out, uint32_t len);   /* SOCKNAME_LEN, or -EINVAL */
+
 /* icmp.c, icmp_sock.c */
+
+struct quoted                 /* what an error says of the packet that it is about */
+{
+  struct ipaddr laddr, raddr;
+  uint16_t lport, rport;
+  uint32_t seq;               /* TCP */
+};
 
 #define ICMP_ECHO_REPLY       0u
 #define ICMP_DEST_UNREACHABLE 3u
@@ -128,19 +197,44 @@ static inline uint32_t ipv4_maxlen(const struct netdev *dev)              /* of 
 #define ICMP_PORT_UNREACH     3u
 #define ICMP_FRAG_NEEDED      4u
 
+#define ICMPv6_UNREACHABLE    1u
+#define ICMPv6_TOO_BIG        2u
+#define ICMPv6_TIME_EXCEEDED  3u
+#define ICMPv6_PARAM_PROBLEM  4u
+#define ICMPv6_ECHO_REQUEST 128u
+#define ICMPv6_ECHO_REPLY   129u
+#define ICMPv6_NEIGHBOR_SOLICIT   135u
+#define ICMPv6_NEIGHBOR_ADVERTISE 136u
+#define ICMPv6_PORT_UNREACH   4u      /* code of ICMPv6_UNREACHABLE */
+#define ICMPv6_BAD_NEXT       1u      /* code of ICMPv6_PARAM_PROBLEM: next header not known */
+
 void icmp_input(struct rxpkt *p);
-void icmp_error(struct rxpkt *p, uint32_t type, uint32_t code);           /* to the sender of p */
-struct iob_s *icmp_error_packet(struct rxpkt *p, uint32_t type, uint32_t code);   /* made of p; NULL: none, p is gone */
+void icmpv6_input(struct rxpkt *p);
+void icmp_echo_reply(struct rxpkt *p, uint32_t type);                      /* the request turned into it */
+bool icmp_valid(struct rxpkt *p, bool built_in);                          /* false: it is not, and p is gone */
+void icmp_drop(struct rxpkt *p, uint64_t *count, enum rx_drop why);
+uint64_t icmp_pseudo(struct ipaddr src, struct ipaddr dst, uint32_t len); /* sum of the pseudo-header, which ICMP has not */
+struct proto_stats *icmp_stats(struct net *net, struct ipaddr a);         /* of its kind */
+void icmp_error(struct rxpkt *p, uint32_t type, uint32_t code, uint32_t data);    /* to the sender of p; data: bytes 4 to 7 */
+void icmp_unreachable_port(struct rxpkt *p);                              /* in the words of its version of IP */
+void icmp_unreachable_protocol(struct rxpkt *p);
+struct iob_s *icmp_error_packet(struct rxpkt *p, uint32_t type, uint32_t code, uint32_t data);  /* made of p; NULL: p is gone */
 bool icmp_deliver(struct rxpkt *p, uint32_t id);                          /* to a socket: p is gone if true */
-bool icmp_poll(struct netdev *dev);
+bool icmp_poll(struct netdev *dev, enum ip_kind kind);
 void icmp_netdown(struct netdev *dev);
 
 /* udp.c, udp_conn.c, udp_send.c */
 
-#define UDP_METALEN 20u       /* stands before each datagram of a read-ahead chain, see udp.c */
+#define UDP_METALEN_MAX 32u
+#define UDP_METALEN 4u        /* before the sender's address, before each datagram of a read-ahead chain, see udp.c */
+
+static inline uint32_t udp_metalen(struct ipaddr sender)
+{
+  return UDP_METALEN + (ipaddr_isv4(sender) ? 16 : 28);
+}
 
 void udp_input(struct rxpkt *p);
-void udp_error(struct netdev *dev, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport, int32_t error);
+void udp_error(struct netdev *dev, const struct quoted *q, int32_t error);
 bool udp_poll(struct netdev *dev);                                        /* sends one datagram; false: none left */
 void udp_netdown(struct netdev *dev);
 bool udp_bound(const struct netdev *dev);                                 /* a socket takes what is not for us, too */
@@ -148,7 +242,7 @@ struct udp_conn *udp_find(struct board *b, int32_t conn);
 int  udp_autobind(struct net *net, struct udp_conn *c);                   /* a port if it has none; -EADDRINUSE */
 void udp_wrb_release(struct net *net, struct udp_wrb *w);
 void udp_write_discard(struct net *net, struct udp_conn *c, uint32_t dev);   /* dev 0: all */
-int64_t udp_start(struct board *b, struct udp_conn *c, const uint8_t *data, uint32_t len, uint32_t raddr,
+int64_t udp_start(struct board *b, struct udp_conn *c, const uint8_t *data, uint32_t len, struct ipaddr raddr,
                   uint16_t rport, uint32_t flags, struct iob_s *first);
 int64_t udp_continue(struct board *b, struct udp_wrb *w, struct iob_s *iob, const uint8_t *data);
 

@@ -1,4 +1,4 @@
-/* ipfrag.c - fragments that come in: how packets are put together again (RFC 791, RFC 1122 3.3.2).
+/* ipfrag.c - fragments that come in: how packets are put together again (RFC 791, RFC 1122 3.3.2; RFC 8200 4.5).
  *
  * Fragments wait as they came, with their IP headers; keeping one needs no memory besides (see ipfrag.h).
  *
@@ -16,7 +16,7 @@
 #define NSEC_PER_DSEC  (NSEC_PER_SEC / 10)
 #define MAXAGE_MINIMAL (5 * NSEC_PER_DSEC)    /* NuttX REASSEMBLY_TIMEOUT_MINIMAL: nor is looked more often */
 #define WORK_IPFRAG    3u                     /* number of the timer's work function */
-#define ICMP_REASSEMBLY_TIMEOUT 1u            /* code of ICMP_TIME_EXCEEDED */
+#define REASSEMBLY_TIMEOUT 1u                 /* code of ICMP_TIME_EXCEEDED and ICMPv6_TIME_EXCEEDED */
 
 struct ipfrag
 {
@@ -30,12 +30,16 @@ struct ipfrag
  * frames to everybody is kept apart: nobody gets an error about it.
  */
 
-static struct reasm *find(struct ipfrag *q, const struct rxpkt *p)
+static uint8_t proto_of(const struct rxpkt *p)
 {
-  uint32_t id = get16(p->ip + 4);
+  return ipaddr_isv4(p->src) ? p->proto : 0;
+}
+
+static struct reasm *find(struct ipfrag *q, const struct rxpkt *p, uint32_t id)
+{
   for (struct reasm *r = q->head; r; r = r->next)
-    if (r->id == id && r->src == p->src && r->dst == p->dst && r->proto == p->ip[9] && r->dev == p->dev
-        && r->broadcast == p->broadcast)
+    if (r->id == id && ipaddr_equal(r->src, p->src) && ipaddr_equal(r->dst, p->dst) && r->proto == proto_of(p)
+        && r->dev == p->dev && r->broadcast == p->broadcast)
       return r;
   return NULL;
 }
@@ -52,12 +56,12 @@ static int64_t maxage(const struct net *net)
   return age < MAXAGE_MINIMAL ? MAXAGE_MINIMAL : age;
 }
 
-static struct reasm *begin(struct net *net, const struct rxpkt *p)
+static struct reasm *begin(struct net *net, const struct rxpkt *p, uint32_t id)
 {
   struct ipfrag *q = net->ipfrag;
   struct reasm *r = q->free;
   q->free = r->next;
-  *r = (struct reasm){ .dev = p->dev, .src = p->src, .dst = p->dst, .id = (uint16_t)get16(p->ip + 4), .proto = p->ip[9],
+  *r = (struct reasm){ .dev = p->dev, .src = p->src, .dst = p->dst, .id = id, .proto = proto_of(p),
                        .broadcast = p->broadcast, .since = net->board->bench->now };
   *(q->tail ? &q->tail->next : &q->head) = r;
   q->tail = r;
@@ -107,7 +111,7 @@ static void refuse(struct rxpkt *p, struct reasm *r)
 {
   struct net *net = p->dev->board->net;
   uint32_t n = 1 + (r ? r->nfrags : 0);
-  net->stats.ipv4.drop += n;
+  ip_stats(net, p->src)->drop += n;
   net->stats.fragerr += n;
   if (r) give_up(net, r, DROP_FRAGMENT);
   rx_drop(p, DROP_FRAGMENT);
@@ -136,25 +140,26 @@ static void deliver(struct net *net, struct reasm *r, const uint8_t *eth)
   struct iob_s *iob = fragment_join(b, first);
   iob_set_owner(b, iob, IOB_OWNER(IOB_OWNER_RXWORK, dev->index));
 
-  uint8_t *ip = iob_at(iob, 0), flat[RX_FLAT];
+  uint8_t flat[RX_FLAT];
   uint32_t hlen = fragment_hlen(iob);
-  put16(ip + 2, iob->io_pktlen);
-  put16(ip + 6, 0);
-  put16(ip + 10, 0);
-  charge(b, COST_CSUM, hlen);
-  csum_put(ip + 10, csum_fold(csum_add(0, ip, hlen)));
+  if (ipaddr_isv4(r->src))
+    {
+      charge(b, COST_CSUM, hlen);
+      ipv4_unfragment(iob, hlen);
+    }
+  else
+    ipv6_unfragment(iob, hlen);
   struct rxpkt p = { .dev = dev, .iob = iob, .ip = flat, .len = iob->io_pktlen, .eth = eth };
   p.nflat = (uint32_t)iob_copyout(flat, iob, min_u32(p.len, sizeof flat), 0);
   dev->stats.rx_reassembled++;
-  ipv4_input(&p);
+  (ipaddr_isv4(r->src) ? ipv4_input : ipv6_input)(&p);
 }
 
-void ipfrag_input(struct rxpkt *p)
+void ipfrag_input(struct rxpkt *p, uint32_t id, uint32_t start, bool more)
 {
   struct net *net = p->dev->board->net;
   struct ipfrag *q = net->ipfrag;
-  uint32_t field = get16(p->ip + 6), start = (field & IP_OFFSET) * 8, len = p->len - p->hlen;
-  bool more = field & IP_MF;
+  uint32_t len = p->len - p->hlen;
   p->dev->stats.rx_fragments++;
   if (q == NULL || len == 0 || (more && len % 8) || p->hlen + start + len > IP_PACKET_MAX)
     {
@@ -162,9 +167,9 @@ void ipfrag_input(struct rxpkt *p)
       return;
     }
 
-  struct reasm *r = find(q, p);
-  if (r == NULL) r = begin(net, p);
-  struct fragment f = { .start = (uint16_t)start, .end = (uint16_t)(start + len) };
+  struct reasm *r = find(q, p, id);
+  if (r == NULL) r = begin(net, p, id);
+  struct fragment f = { .start = (uint16_t)start, .end = (uint16_t)(start + len), .hlen = (uint16_t)p->hlen };
   uint32_t nbufs = r->nbufs;
   if (!fragment_insert(net->board, r, p->iob, f, more))
     {
@@ -176,7 +181,7 @@ void ipfrag_input(struct rxpkt *p)
   bool complete = r->bytes == r->end;
   if (complete && fragment_hlen(r->first) + r->end > IP_PACKET_MAX)   /* only with the first one's options */
     {
-      net->stats.ipv4.drop += r->nfrags;
+      ip_stats(net, r->src)->drop += r->nfrags;
       net->stats.fragerr += r->nfrags;
       give_up(net, r, DROP_FRAGMENT);
     }
@@ -192,8 +197,9 @@ void ipfrag_input(struct rxpkt *p)
 
 static bool may_tell(const struct reasm *r)
 {
-  if (fragment_of(r->first).start != 0 || r->dst != r->dev->ipaddr || !(r->dev->flags & IFF_RUNNING)) return false;
+  if (fragment_of(r->first).start != 0 || !netdev_has(r->dev, r->dst) || !(r->dev->flags & IFF_RUNNING)) return false;
   uint32_t hlen = fragment_hlen(r->first), type = iob_at(r->first, hlen)[0];
+  if (!ipaddr_isv4(r->dst)) return iob_at(r->first, hlen - IPv6_FRAGLEN)[0] != IP_PROTO_ICMP6 || type >= ICMPv6_ECHO_REQUEST;
   return r->proto != IP_PROTO_ICMP || type == ICMP_ECHO_REQUEST || type == ICMP_ECHO_REPLY;
 }
 
@@ -213,7 +219,8 @@ static void expire(struct net *net, struct reasm *r)
   struct rxpkt p = { .dev = r->dev, .iob = iob, .ip = flat, .len = iob->io_pktlen, .src = r->src, .dst = r->dst,
                      .broadcast = r->broadcast };
   p.nflat = (uint32_t)iob_copyout(flat, iob, min_u32(p.len, sizeof flat), 0);
-  iob = icmp_error_packet(&p, ICMP_TIME_EXCEEDED, ICMP_REASSEMBLY_TIMEOUT);
+  uint32_t type = ipaddr_isv4(p.dst) ? ICMP_TIME_EXCEEDED : ICMPv6_TIME_EXCEEDED;
+  iob = icmp_error_packet(&p, type, REASSEMBLY_TIMEOUT, 0);
   if (iob) ipfrag_later(p.dev, iob);
 }
 

@@ -8,9 +8,9 @@ struct reasm
 {
   struct reasm  *next;            /* younger; or the next free one */
   struct netdev *dev;
-  uint32_t src, dst;
-  uint16_t id;
-  uint8_t  proto;
+  struct ipaddr src, dst;
+  uint32_t id;
+  uint8_t  proto;                 /* of IPv4, where it is part of the name */
   bool     broadcast;
   uint32_t end;                   /* length of its payload; 0: the last fragment is not there yet */
   uint32_t bytes, nbufs, nfrags;  /* what is there */
@@ -24,6 +24,7 @@ struct fragment
 {
   uint32_t next;                  /* buffer that the next fragment begins with */
   uint16_t start, end;            /* of its payload within the packet's */
+  uint16_t hlen;                  /* what stands before that here; of IPv6 with the fragment header */
 };
 
 #define NO_FRAGMENT UINT32_MAX
@@ -43,9 +44,9 @@ static inline struct iob_s *fragment_next(struct board *b, const struct iob_s *i
   return next == NO_FRAGMENT ? NULL : &b->iob.iobs[next];
 }
 
-static inline uint32_t fragment_hlen(struct iob_s *iob)           /* of its IP header */
+static inline uint32_t fragment_hlen(const struct iob_s *iob)
 {
-  return (iob_at(iob, 0)[0] & 15u) * 4;
+  return fragment_of(iob).hlen;
 }
 
 /* ipfrag_list.c: the fragments of one packet */

@@ -17,34 +17,21 @@ static void ipv4_drop(struct rxpkt *p, uint64_t *count, enum rx_drop why)
 
 static bool impossible_source(const struct rxpkt *p, bool everybody)
 {
-  const struct netdev *dev = p->dev;
   if (p->eth == NULL) return false;
-  if (p->src == INADDR_ANY) return !everybody;
-  return p->src == dev->ipaddr || p->src >> 24 == 127 || IN_MULTICAST(p->src) || netdev_isbroadcast(dev, p->src);
+  if (ipaddr_isany(p->src)) return !everybody;
+  return netdev_has(p->dev, p->src) || ipaddr_isloopback(p->src) || netdev_isgroup(p->dev, p->src);
 }
 
 /* Also UDP for an address that this device does not have, if a socket is bound to it: a DHCP server sends to the address
  * that it offers (NuttX: CONFIG_NET_BINDTODEVICE).
  */
 
-static bool for_us(const struct rxpkt *p, uint32_t proto, bool everybody)
+static bool for_us(const struct rxpkt *p, bool everybody)
 {
   const struct netdev *dev = p->dev;
   if (everybody) return dev->board->net->cfg[NETCFG_BROADCAST];
-  if (p->dst == INADDR_ANY || IN_MULTICAST(p->dst)) return false;
-  return p->dst == dev->ipaddr || (proto == IP_PROTO_UDP && p->eth && udp_bound(dev));
-}
-
-/* Padding goes: the chain becomes as long as the packet says it is. */
-
-static void trim(struct rxpkt *p, uint32_t len)
-{
-  struct iob_s *iob = p->iob;
-  p->len = len;
-  if (iob->io_flink == NULL)
-    iob->io_len = (uint16_t)(iob->io_pktlen = len);
-  else if (iob->io_pktlen > len)
-    p->iob = iob_trimtail(p->dev->board, iob, iob->io_pktlen - len);
+  if (ipaddr_isany(p->dst) || ipaddr_ismulticast(p->dst)) return false;
+  return netdev_has(dev, p->dst) || (p->proto == IP_PROTO_UDP && p->eth && udp_bound(dev));
 }
 
 /* Version, lengths, checksum. What is wrong with it, 0 if nothing; *count is what that counts as besides a drop. */
@@ -81,8 +68,9 @@ void ipv4_input(struct rxpkt *p)
       return;
     }
   charge(dev->board, COST_CSUM, p->hlen);
-  p->src = get32(ip + 12);
-  p->dst = get32(ip + 16);
+  p->proto = ip[9];
+  p->src = ipaddr_v4(get32(ip + 12));
+  p->dst = ipaddr_v4(get32(ip + 16));
   bool everybody = netdev_isbroadcast(dev, p->dst);
   p->broadcast = everybody || (p->eth && (p->eth[0] & 1));
   if (impossible_source(p, everybody))
@@ -90,85 +78,40 @@ void ipv4_input(struct rxpkt *p)
       ipv4_drop(p, NULL, DROP_SOURCE);
       return;
     }
-  if (p->eth && net->cfg[NETCFG_ARP_IPIN]) arp_ipin(dev, p->src, p->eth + 6);
+  if (p->eth && net->cfg[NETCFG_ARP_IPIN]) arp_ipin(dev, ipaddr_tov4(p->src), p->eth + 6);
 
-  if (!for_us(p, ip[9], everybody))
+  if (!for_us(p, everybody))
     {
       ipv4_drop(p, NULL, DROP_DEST);
       return;
     }
-  trim(p, get16(ip + 2));
+  ip_trim(p, get16(ip + 2));
   if (get16(ip + 6) & (IP_MF | IP_OFFSET))
-    {
-      ipfrag_input(p);
-      return;
-    }
-
-  uint32_t proto = ip[9];
-  if (proto == IP_PROTO_UDP)
-    udp_input(p);
-  else if (everybody)
-    ipv4_drop(p, NULL, DROP_DEST);
-  else if (proto == IP_PROTO_ICMP)
-    icmp_input(p);
-  else if (proto == IP_PROTO_TCP && net->tcp)
-    tcp_input(p);
+    ipfrag_input(p, get16(ip + 4), (get16(ip + 6) & IP_OFFSET) * 8, get16(ip + 6) & IP_MF);
   else
-    {
-      net->stats.ipv4.drop++;
-      net->stats.ipv4.typeerr++;
-      icmp_error(p, ICMP_DEST_UNREACHABLE, ICMP_PROT_UNREACH);
-    }
+    ip_deliver(p);
 }
 
-void ipv4_header(struct net *net, uint8_t *ip, uint32_t len, uint32_t proto, uint32_t src, uint32_t dst, uint32_t ttl)
+void ipv4_unfragment(struct iob_s *iob, uint32_t hlen)
 {
-  put16(ip, 0x4500);
+  uint8_t *ip = iob_at(iob, 0);
+  put16(ip + 2, iob->io_pktlen);
+  put16(ip + 6, 0);
+  put16(ip + 10, 0);
+  csum_put(ip + 10, csum_fold(csum_add(0, ip, hlen)));
+}
+
+void ipv4_header(struct net *net, uint8_t *ip, uint32_t len, const struct ip_head *h)
+{
+  ip[0] = 0x45;
+  ip[1] = h->tos;
   put16(ip + 2, len);
   put16(ip + 4, ++net->ipid);
   put16(ip + 6, IP_DF);
-  ip[8] = (uint8_t)ttl;
-  ip[9] = (uint8_t)proto;
+  ip[8] = h->ttl;
+  ip[9] = h->proto;
   put16(ip + 10, 0);
-  put32(ip + 12, src);
-  put32(ip + 16, dst);
+  put32(ip + 12, ipaddr_tov4(h->src));
+  put32(ip + 16, ipaddr_tov4(h->dst));
   csum_put(ip + 10, csum_fold(csum_add(0, ip, IPv4_HDRLEN)));
-}
-
-void ipv4_settos(uint8_t *ip, uint32_t tos)
-{
-  if (tos == 0) return;
-  ip[1] = (uint8_t)tos;
-  put16(ip + 10, 0);
-  csum_put(ip + 10, csum_fold(csum_add(0, ip, IPv4_HDRLEN)));
-}
-
-/* Only UDP and ICMP make what does not fit (TCP never does). What is for the board itself has no frame to fit. */
-
-void ipv4_out(struct netdev *dev, struct iob_s *iob, uint32_t dst)
-{
-  bool loopback = (dev->flags & IFF_LOOPBACK) || dst == dev->ipaddr;
-  if (!loopback && iob->io_pktlen > dev->mtu)
-    {
-      ipfrag_out(dev, iob, dst);
-      return;
-    }
-  dev->board->net->stats.ipv4.sent++;
-  if (loopback)
-    devif_loopback(dev, iob);
-  else
-    arp_out(dev, iob, dst);
-}
-
-/* An answer made while a packet is taken in goes out at once or not at all. */
-
-void ipv4_reply(struct netdev *dev, struct iob_s *iob, uint32_t dst)
-{
-  if (netdev_txroom(dev))
-    ipv4_out(dev, iob, dst);
-  else
-    {
-      dev->stats.tx_noroom++;
-      iob_free_chain(dev->board, iob);
-    }
 }

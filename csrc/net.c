@@ -61,6 +61,14 @@ static const struct { int64_t value, min, max; } defaults[NETCFG_NOPTIONS] =
   [NETCFG_THROTTLE_RECEIVE]        = { 0, 0, 1 },
   [NETCFG_IPFRAG]                  = { 0, 0, 1 },
   [NETCFG_IPFRAG_REASS_MAXAGE]     = { 20, 0, 1000000 },
+  [NETCFG_IPv6]                    = { 0, 0, 1 },
+  [NETCFG_IPv6_NCONF_ENTRIES]      = { 8, 1, 4096 },
+  [NETCFG_IPv6_MAX_ADDR]           = { 1, 1, NET_IPv6_ADDRS },
+  [NETCFG_ICMPv6]                  = { 0, 0, 1 },
+  [NETCFG_ICMPv6_PREALLOC_CONNS]   = { 0, 0, 256 },
+  [NETCFG_ICMPv6_NEIGHBOR]         = { 0, 0, 1 },
+  [NETCFG_ICMPv6_INPROGRESS]       = { 100, 0, 1000000 },
+  [NETCFG_IPv6_DAD]                = { 0, 0, 1 },
 };
 
 static struct net *net_new(struct board *b)
@@ -100,7 +108,7 @@ static int udp_initialize(struct net *net)
       net->wrb_free = &net->wrb[i];
     }
   for (uint32_t i = 0; i < net->nudp; i++)
-    if (nxsem_init(b, &net->udp[i].rx.sem, 0) < 0 || nxsem_init(b, &net->udp[i].snd.sem, 0) < 0) return -ENOMEM;
+    if (sconn_sems(b, &net->udp[i].sconn) < 0) return -ENOMEM;
   return nxsem_init(b, &net->wrbwait.sem, 0);
 }
 
@@ -108,7 +116,7 @@ static int icmp_initialize(struct net *net)
 {
   struct board *b = net->board;
   uint32_t bufsize = net->ipfrag ? IP_PACKET_MAX : NET_MTU_MAX;
-  net->nicmp = (uint32_t)net->cfg[NETCFG_ICMP_PREALLOC_CONNS];
+  net->nicmp = (uint32_t)(net->cfg[NETCFG_ICMP_PREALLOC_CONNS] + net->cfg[NETCFG_ICMPv6_PREALLOC_CONNS]);
   net->icmp = calloc(net->nicmp, sizeof *net->icmp);
   net->icmp_bufs = calloc(net->nicmp, bufsize);
   if (net->icmp == NULL || net->icmp_bufs == NULL) return -ENOMEM;
@@ -116,17 +124,23 @@ static int icmp_initialize(struct net *net)
     {
       struct icmp_conn *c = &net->icmp[i];
       c->sndbuf = net->icmp_bufs + (size_t)i * bufsize;
-      if (nxsem_init(b, &c->rx.sem, 0) < 0 || nxsem_init(b, &c->snd.sem, 0) < 0) return -ENOMEM;
+      if (sconn_sems(b, &c->sconn) < 0) return -ENOMEM;
     }
   return 0;
 }
 
-static int arp_initialize(struct net *net)
+static int neighbor_initialize(struct net *net)
 {
-  net->arptab = calloc((size_t)net->cfg[NETCFG_ARPTAB_SIZE], sizeof *net->arptab);
-  if (net->arptab == NULL) return -ENOMEM;
-  for (uint32_t i = 0; i < NET_ARP_NREQS; i++)
-    if (nxsem_init(net->board, &net->arpreq[i].wait.sem, 0) < 0) return -ENOMEM;
+  static const enum net_option size[] = { NETCFG_ARPTAB_SIZE, NETCFG_IPv6_NCONF_ENTRIES };
+  for (int kind = IP_V4; kind <= IP_V6; kind++)
+    {
+      struct neighbor_table *t = &net->neighbors[kind];
+      t->n = kind == IP_V4 || net->cfg[NETCFG_IPv6] ? (uint32_t)net->cfg[size[kind]] : 0;
+      t->entry = calloc(t->n, sizeof *t->entry);
+      if (t->n && t->entry == NULL) return -ENOMEM;
+    }
+  for (uint32_t i = 0; i < NET_NEIGHBOR_REQS; i++)
+    if (nxsem_init(net->board, &net->neighbor_req[i].wait.sem, 0) < 0) return -ENOMEM;
   return 0;
 }
 
@@ -134,18 +148,20 @@ int net_initialize(struct board *b)
 {
   struct net *net = b->net ? b->net : net_new(b);
   if (net == NULL) return -ENOMEM;
-  if (net->udp || b->iob.bufsize < NET_IOB_BUFSIZE) return -EINVAL;
+  if (net->udp || b->iob.bufsize < (net->cfg[NETCFG_IPv6] ? NET_IOB_BUFSIZE6 : NET_IOB_BUFSIZE)) return -EINVAL;
   if (net->cfg[NETCFG_DEFAULT_MIN_PORT] > net->cfg[NETCFG_DEFAULT_MAX_PORT]) return -EINVAL;
 
   struct chooser *chooser = &b->bench->chooser;
   uint32_t nports = (uint32_t)(net->cfg[NETCFG_DEFAULT_MAX_PORT] - net->cfg[NETCFG_DEFAULT_MIN_PORT]) + 1;
   net->last_port = (uint16_t)(net->cfg[NETCFG_DEFAULT_MIN_PORT] + choose(chooser, SITE_PORT, b->id, nports));
   net->ipid = (uint16_t)choose(chooser, SITE_IPID, b->id, 65536);
+  net->ip6id = net->ipid;
+  icmpv6_dad_initialize(net);
 
   int ret = ipfrag_initialize(net);
   if (ret == 0) ret = udp_initialize(net);
   if (ret == 0) ret = icmp_initialize(net);
-  if (ret == 0) ret = arp_initialize(net);
+  if (ret == 0) ret = neighbor_initialize(net);
   if (ret == 0) ret = tcp_initialize(net);
   if (ret == 0) ret = pkt_initialize(net);
   return ret;
@@ -164,7 +180,8 @@ void net_fini(struct board *b)
   free(net->wrb);
   free(net->icmp);
   free(net->icmp_bufs);
-  free(net->arptab);
+  free(net->neighbors[IP_V4].entry);
+  free(net->neighbors[IP_V6].entry);
   free(net->pkt);
   free(net);
   b->net = NULL;

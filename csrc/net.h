@@ -1,7 +1,7 @@
 /* net.h - the network of a board: devices, addresses, protocols, connections.
  *
- * IPv4 over Ethernet and a loopback device; ARP, ICMP, UDP, TCP. Names are NuttX's where it has one (net/devif, net/arp,
- * net/udp, ...). Nothing here waits and nothing here locks: whoever calls holds the network lock, and where NuttX would
+ * IPv4 and IPv6 over Ethernet and a loopback device; ARP, ICMP, ICMPv6, UDP, TCP. Names are NuttX's where it has one
+ * (net/devif, net/arp, net/udp, ...). Nothing here waits and nothing here locks: whoever calls holds the network lock, and where NuttX would
  * sleep a call answers one of enum net_wait and Python sleeps.
  *
  * This is the state, and what a driver sees; the protocols among themselves are inet.h.
@@ -12,17 +12,22 @@
 #define NUT_NET_H
 
 #include "board.h"
+#include "ipaddr.h"
+#include "netcfg.h"
 
 #define NET_LL_GUARDSIZE  14u     /* room for an Ethernet header, in the first buffer only */
 #define NET_ETHALEN       6u
 #define NET_IOB_BUFSIZE   64u     /* smallest IOB: all headers of a packet, but for long IP options, fit the first */
+#define NET_IOB_BUFSIZE6  96u     /* ... of IPv6, neighbor discovery included */
 #define NET_MTU_MAX       1518u   /* loopback's; Ethernet has 1500 */
 #define NET_NETDEVS       8u
 #define NET_NROUTES       8u
-#define NET_ARP_NREQS     16u     /* addresses being resolved for senders at the same time */
+#define NET_NEIGHBOR_REQS 16u     /* addresses being resolved for senders at the same time */
+#define NET_IPv6_ADDRS    8u      /* of a device, at most */
 #define IFNAMSIZ          16u
 
 #define IPv4_HDRLEN 20u
+#define IPv6_HDRLEN 40u
 #define UDP_HDRLEN  8u
 #define ICMP_HDRLEN 8u
 #define IP_TTL_DEFAULT 64u
@@ -30,11 +35,7 @@
 #define IP_PROTO_ICMP 1u
 #define IP_PROTO_TCP  6u
 #define IP_PROTO_UDP  17u
-
-#define INADDR_ANY       0u
-#define INADDR_BROADCAST 0xffffffffu
-#define INADDR_LOOPBACK  0x7f000001u
-#define IN_MULTICAST(a)  (((a) >> 28) == 14)
+#define IP_PROTO_ICMP6 58u
 
 /* Where tasks wait for the network. A task announces itself by the very call that tells it to wait, while it still
  * holds the lock: between giving that up and going to sleep somebody else may run, and its wake-up must not be lost.
@@ -74,7 +75,7 @@ struct poller
 
 enum net_wait
 {
-  NET_WAIT_ARP  = -1001,      /* resolve the address (arp_request), then call again */
+  NET_WAIT_NEIGHBOR = -1001,  /* resolve the address (neighbor_begin), then call again */
   NET_WAIT_SND  = -1002,      /* wait where the connection's senders do (announced), then call again */
   NET_WAIT_WRB  = -1003,      /* wait where those without a write buffer do (announced), then call again */
   NET_WAIT_IOB  = -1004,      /* get a throttled IOB, then call with its number */
@@ -91,6 +92,7 @@ enum poll_type
   IPFRAG_POLL = 1 << 18,
   ARP_POLL  = 1 << 19,
   ICMP_POLL = 1 << 22,
+  ICMPv6_POLL = 1 << 23,
 };
 
 enum iff
@@ -125,6 +127,19 @@ struct netdev_stats
   uint64_t rx_reasm_evicted;  /* ... because younger ones needed the buffers */
 };
 
+/* An address of a device. There is no IPv6 traffic with one that has not passed the test of being the only one. */
+
+enum ifaddr_state { IFADDR_FREE, IFADDR_READY, IFADDR_TENTATIVE, IFADDR_DUPLICATE };
+
+struct ifaddr
+{
+  struct ipaddr addr, mask;
+  uint8_t state;              /* enum ifaddr_state */
+  bool    tested;             /* it is tested whenever the link comes up, see icmpv6_dad.c */
+  bool    asks;               /* devif_poll has the question to send */
+  int64_t asked;              /* ns: when that left */
+};
+
 struct netdev
 {
   struct board *board;
@@ -133,7 +148,9 @@ struct netdev
   uint8_t   mac[NET_ETHALEN];
   uint16_t  mtu;              /* IP packet, bytes */
   uint32_t  flags;            /* enum iff */
-  uint32_t  ipaddr, draddr, netmask;
+  struct ifaddr ifaddr[1 + NET_IPv6_ADDRS];     /* the first is the IPv4 address, which may be the unspecified one */
+  uint32_t  nifaddrs;         /* how many of them are in use; 1 without IPv6 */
+  struct ipaddr router[2];    /* by enum ip_kind */
   uint32_t  polltypes;        /* what devif_poll has to visit, enum poll_type */
   struct iob_queue_s fragout; /* packets from the IP header on that wait for it: fragments, and errors about them */
   struct netdev_stats stats;
@@ -153,92 +170,40 @@ struct proto_stats { uint64_t recv, drop, chkerr, typeerr, sent; };
 
 struct net_stats
 {
-  struct proto_stats ipv4, ipv6, tcp, udp, icmp;       /* typeerr: unknown protocol or type */
+  struct proto_stats ipv4, ipv6, tcp, udp, icmp, icmpv6;   /* typeerr: unknown protocol or type */
   uint64_t vhlerr, fragerr;                            /* IPv4 */
   uint64_t ipv6_vhlerr, tcp_ackerr, tcp_syndrop, tcp_rst, tcp_synrst, tcp_rexmit;
 };
 
-/* What the network is built like. Kconfig names without CONFIG_; net_config() takes them by number. */
+/* Neighbors: who has an address on the link. An entry without a MAC stands for a question in progress, later for an
+ * unreachable host. IPv4 and IPv6 have a table each, and a protocol that fills it: ARP, neighbor discovery.
+ */
 
-enum net_option
+struct neighbor
 {
-  NETCFG_UDP_PREALLOC_CONNS,  /* number of UDP sockets; read at net_initialize */
-  NETCFG_ICMP_PREALLOC_CONNS, /* number of ICMP sockets; read at net_initialize */
-  NETCFG_ARPTAB_SIZE,         /* read at net_initialize */
-  NETCFG_UDP_NWRBCHAINS,      /* write buffer headers; a limit only if ALLOC_WRBCHAINS is 0; read at net_initialize */
-  NETCFG_UDP_ALLOC_WRBCHAINS, /* 1: the IOBs alone are the limit; read at net_initialize */
-  NETCFG_ARP_MAXAGE,          /* 10 s */
-  NETCFG_ARP_MAXAGE_UNREACHABLE, /* 10 s; how long a failed lookup is remembered */
-  NETCFG_ARP_INPROGRESS,      /* ms; ARP_SEND_MAXTRIES * ARP_SEND_DELAYMSEC */
-  NETCFG_ARP_IPIN,            /* learn addresses from IP packets */
-  NETCFG_RECV_BUFSIZE,        /* bytes, 0: no limit */
-  NETCFG_SEND_BUFSIZE,
-  NETCFG_RECV_PACK,           /* read-ahead chains are compacted */
-  NETCFG_UDP_CHECKSUMS,
-  NETCFG_DEFAULT_MIN_PORT,
-  NETCFG_DEFAULT_MAX_PORT,
-  NETCFG_ICMP_ERROR_RATE,     /* ICMP errors a second, 0: no limit */
-  NETCFG_ICMP_ERROR_BURST,    /* how many may go at once */
-  NETCFG_ICMP,                /* echo replies and errors are sent */
-  NETCFG_BROADCAST,           /* UDP broadcasts are received */
-  NETCFG_ARP_SEND,            /* a sender waits until its destination is resolved */
-  NETCFG_ARP_GRATUITOUS,      /* who announces itself becomes an entry, not only a refreshed one */
-  NETCFG_TCP_PREALLOC_CONNS,  /* read at net_initialize, as the next four */
-  NETCFG_TCP_ALLOC_CONNS,     /* 0: there are no more than those */
-  NETCFG_TCP_MAX_CONNS,       /* ... else so many */
-  NETCFG_TCP_NWRBCHAINS,
-  NETCFG_TCP_ALLOC_WRBCHAINS,
-  NETCFG_TCP_CHECKSUMS,
-  NETCFG_TCP_RTO,             /* half seconds, before anything is measured */
-  NETCFG_TCP_FIXED_RTO,       /* it does not double */
-  NETCFG_TCP_MAXRTX,
-  NETCFG_TCP_MAXSYNRTX,
-  NETCFG_TCP_WAIT_TIMEOUT,    /* s */
-  NETCFG_TCPBACKLOG_CONNS,    /* most that listen() gets */
-  NETCFG_TCP_DELAYED_ACK,
-  NETCFG_TCP_FAST_RETRANSMIT,
-  NETCFG_TCP_CC_NEWRENO,
-  NETCFG_TCP_OUT_OF_ORDER,
-  NETCFG_TCP_OFO_BUFSIZE,     /* bytes that wait out of order, each connection */
-  NETCFG_TCP_SACK,
-  NETCFG_TCP_WINDOW_SCALE,
-  NETCFG_TCP_WINDOW_SCALE_FACTOR,
-  NETCFG_TCP_TIMESTAMPS,      /* not in NuttX */
-  NETCFG_TCP_NAGLE,           /* not in NuttX */
-  NETCFG_TCP_NPOLLWAITERS,    /* tasks that may poll one socket at a time */
-  NETCFG_UDP_NPOLLWAITERS,
-  NETCFG_ICMP_NPOLLWAITERS,
-  NETCFG_PKT_PREALLOC_CONNS,  /* number of packet sockets; read at net_initialize */
-  NETCFG_PKT_NPOLLWAITERS,
-  NETCFG_TCP_WRITE_BUFFERS,
-  NETCFG_THROTTLE_SEND,       /* which allocations leave CONFIG_IOB_THROTTLE alone: of write buffers ... */
-  NETCFG_THROTTLE_RECEIVE,    /* ... of frames that come in */
-  NETCFG_IPFRAG,              /* fragments are put together and made; read at net_initialize */
-  NETCFG_IPFRAG_REASS_MAXAGE, /* 0.1 s */
-  NETCFG_NOPTIONS
+  struct ipaddr addr;
+  uint8_t mac[NET_ETHALEN];   /* all zero: not known (yet) */
+  uint8_t dev;                /* 0: free */
+  bool    permanent;
+  int64_t time;               /* ns: last confirmed, or asked for first */
 };
 
-/* ARP: an entry without an address stands for a request in progress, later for an unreachable host. */
-
-struct arp_entry
+struct neighbor_table
 {
-  uint32_t ipaddr;            /* 0: free */
-  uint8_t  mac[NET_ETHALEN];  /* all zero: not known (yet) */
-  uint8_t  dev;
-  bool     permanent;
-  int64_t  time;              /* ns: last confirmed, or asked for first */
+  struct neighbor *entry;
+  uint32_t n;
 };
 
-struct arp_req                /* senders that wait for one address */
+struct neighbor_req           /* senders that wait for one address */
 {
-  uint32_t   ipaddr;          /* 0: free */
+  struct ipaddr addr;
   uint8_t    dev;
-  bool       send;            /* devif_poll has a request to send for it */
-  int32_t    refs;
+  bool       send;            /* devif_poll has a question to send for it */
+  int32_t    refs;            /* 0: free */
   struct netwait wait;
 };
 
-/* UDP */
+/* What all kinds of sockets have (NuttX's struct socket_conn_s), see sockconn.c. Not every kind uses all of it. */
 
 enum sock_flag                /* as NuttX's s_flags, which /proc/net/udp shows */
 {
@@ -247,7 +212,7 @@ enum sock_flag                /* as NuttX's s_flags, which /proc/net/udp shows *
 
 enum sock_field
 {
-  SOCK_FLAGS, SOCK_LADDR, SOCK_LPORT, SOCK_RADDR, SOCK_RPORT, SOCK_RCVBUF, SOCK_SNDBUF, SOCK_REUSE, SOCK_BCAST,
+  SOCK_FLAGS, SOCK_LPORT, SOCK_RPORT, SOCK_RCVBUF, SOCK_SNDBUF, SOCK_REUSE, SOCK_BCAST,
   SOCK_TTL, SOCK_BOUNDIF, SOCK_ERROR, SOCK_RXSIZE, SOCK_TXSIZE, SOCK_QUEUED, SOCK_SENT, SOCK_DROPS, SOCK_NONBLOCK,
   SOCK_RXSEM, SOCK_SNDSEM, SOCK_WRBSEM, SOCK_STATE, SOCK_READY, SOCK_OWNED, SOCK_NODELAY, SOCK_KEEPALIVE, SOCK_KEEPIDLE,
   SOCK_KEEPINTVL, SOCK_KEEPCNT, SOCK_MSS, SOCK_RTO, SOCK_TIMER, SOCK_UNACKED, SOCK_NRTX, SOCK_TOS,
@@ -256,6 +221,8 @@ enum sock_field
 
 enum net_pollevent { NET_POLLIN = 0x01, NET_POLLOUT = 0x04, NET_POLLERR = 0x08, NET_POLLHUP = 0x10 };
 
+enum net_family { NET_AF_INET = 2, NET_AF_INET6 = 10 };    /* Linux's numbers, which Python has, too */
+
 enum msg_flag { MSG_PEEK = 0x02, MSG_DONTWAIT = 0x40 };
 
 struct readahead              /* received and not read, see readahead.c */
@@ -263,12 +230,28 @@ struct readahead              /* received and not read, see readahead.c */
   struct iob_s *head, *tail;
 };
 
+struct socket_conn
+{
+  uint8_t  flags;             /* enum sock_flag */
+  bool     reuseaddr;
+  uint8_t  ttl, tos;          /* of its packets; IPv6 calls them hop limit and traffic class */
+  uint8_t  boundif;           /* 0: any device */
+  uint16_t lport, rport;
+  struct ipaddr laddr, raddr; /* their kind is the socket's */
+  int32_t  error;             /* pending, positive errno; told once */
+  uint32_t rcvbufs, sndbufs;  /* bytes, 0: no limit */
+  struct netwait rx;          /* readers, and those in accept() */
+  struct netwait snd;         /* senders, and those in connect() */
+};
+
+/* UDP */
+
 struct udp_wrb                /* one datagram on its way out */
 {
   struct udp_wrb  *next;
   struct udp_conn *conn;      /* NULL: closed while its sender slept */
   struct iob_s    *iob;       /* from the IP header on; NULL: free */
-  uint32_t raddr;
+  struct ipaddr raddr;
   uint16_t rport;
   uint16_t len;               /* payload */
   uint64_t sum;               /* of the payload, not folded */
@@ -279,21 +262,13 @@ struct udp_wrb                /* one datagram on its way out */
 
 struct udp_conn
 {
-  uint8_t   flags;            /* enum sock_flag; 0: free */
-  bool      reuseaddr, broadcast;
-  uint16_t  lport, rport;
-  uint32_t  laddr, raddr;
-  int32_t   error;            /* pending, positive errno; told once */
-  uint32_t  rcvbufs, sndbufs; /* bytes, 0: no limit */
-  uint8_t   ttl, tos;
-  uint8_t   boundif;          /* 0: any */
-  struct readahead readahead; /* datagrams, each behind UDP_METALEN bytes about it */
+  struct socket_conn sconn;   /* flags 0: free */
+  bool      broadcast;
+  struct readahead readahead; /* datagrams, each behind what is known about it, see udp.c */
   struct udp_wrb *write_head, *write_tail;
   uint32_t  txsize;           /* bytes in the write queue */
   uint64_t  queued, sent;     /* datagrams: ever queued, ever taken by a driver or thrown away */
   uint64_t  drops;            /* datagrams for it that were lost */
-  struct netwait rx;          /* readers */
-  struct netwait snd;         /* senders: for SO_SNDBUF, or without write buffers for the driver */
   struct udp_conn *next, *prev;   /* active list, oldest first */
 };
 
@@ -303,34 +278,30 @@ enum icmp_send { ICMP_IDLE, ICMP_PENDING, ICMP_SENT };
 
 struct icmp_conn
 {
+  struct socket_conn sconn;   /* error: why the pending request could not be sent */
   bool      used;
   uint8_t   dev;              /* the last request went there; 0: none */
   uint16_t  id;               /* replies with this identifier are ours */
   struct iob_queue_s readahead;   /* packets from the IP header on */
   struct iob_s *direct;       /* one for a reader that is waiting: takes no queue entry */
-  int32_t   error;            /* why the pending request could not be sent, negative */
   uint8_t   state;            /* enum icmp_send */
-  uint32_t  raddr;
   uint32_t  sndlen;
   uint8_t  *sndbuf;           /* the request, until the device is polled for it */
-  struct netwait rx, snd;
 };
 
 /* Packet sockets */
 
 struct pkt_conn
 {
+  struct socket_conn sconn;   /* boundif 0: it gets nothing */
   bool      used;
-  uint8_t   dev;              /* 0: not bound */
   uint16_t  type;             /* EtherType of what it gets; 0: nothing */
-  uint32_t  sndbufs;          /* bytes, 0: no limit */
   uint64_t  drops;            /* frames for it that were lost */
   struct iob_queue_s readahead;   /* frames */
   struct iob_queue_s *write;
-  struct netwait rx, snd;
 };
 
-struct net_route { uint32_t target, netmask, router; };    /* netmask 0 and router 0: free */
+struct net_route { struct ipaddr target, mask, router; };   /* router unspecified: free */
 
 struct net
 {
@@ -344,12 +315,13 @@ struct net
   uint32_t          npkt, pkt_turn;
   struct net_stats stats;
   uint16_t   ipid;
+  uint32_t   ip6id;
   uint16_t   last_port;
   int64_t    icmp_tat;                /* rate limit of ICMP errors, see icmp_allowed() */
   struct kwork_queue *wq;             /* where timers are work */
 
-  struct arp_entry *arptab;
-  struct arp_req    arpreq[NET_ARP_NREQS];
+  struct neighbor_table neighbors[2];   /* by enum ip_kind */
+  struct neighbor_req   neighbor_req[NET_NEIGHBOR_REQS];
 
   struct udp_conn *udp;
   uint32_t         nudp;
@@ -362,6 +334,7 @@ struct net
   struct tcp       *tcp;              /* see tcp.h; NULL: not built in */
   struct table      pollers;
   struct ipfrag    *ipfrag;           /* see ipfrag.c; NULL: not built in */
+  struct work       dad_work;         /* see icmpv6_dad.c */
 
   struct icmp_conn *icmp;
   uint32_t          nicmp;
@@ -374,21 +347,31 @@ int  net_initialize(struct board *b);       /* 0, -EINVAL (IOBs smaller than NET
 void net_fini(struct board *b);             /* at the end of the board; all buffers die with the pool */
 int  net_config(struct board *b, uint32_t option, int64_t value);   /* -EINVAL; before net_initialize, or any time */
 
-/* netdev.c */
+/* netdev.c, netdev_addr.c */
 
 struct netdev *netdev_register(struct board *b, const char *name, uint32_t flags, uint32_t mtu, const uint8_t *mac);
-struct netdev *netdev_find(struct board *b, int32_t index);         /* NULL if there is none */
-struct netdev *netdev_foraddr(struct board *b, uint32_t dst);       /* which device leads there; NULL: none */
-uint32_t netdev_router(const struct netdev *dev, uint32_t dst);     /* next hop; 0: none */
-bool netdev_isbroadcast(const struct netdev *dev, uint32_t addr);
-bool netdev_isours(struct board *b, uint32_t addr);
+struct netdev *netdev_find(struct board *b, int32_t index);               /* NULL if there is none */
+struct netdev *netdev_foraddr(struct board *b, struct ipaddr dst);        /* which device leads there; NULL: none */
+struct ipaddr netdev_hop(const struct netdev *dev, struct ipaddr dst);    /* itself, or a router; unspecified: none */
+struct ipaddr netdev_source(const struct netdev *dev, struct ipaddr dst); /* from which address; unspecified: none */
+bool netdev_has(const struct netdev *dev, struct ipaddr addr);            /* the address is its own */
+bool netdev_onlink(const struct netdev *dev, struct ipaddr addr);         /* a neighbor would have it */
+bool netdev_isbroadcast(const struct netdev *dev, struct ipaddr addr);
+bool netdev_isours(struct board *b, struct ipaddr addr);
+int  netdev_addaddr(struct netdev *dev, struct ipaddr addr, uint32_t preflen, bool test);    /* -EINVAL, -ENOMEM */
+int  netdev_deladdr(struct netdev *dev, struct ipaddr addr);        /* -EADDRNOTAVAIL */
 void netdev_txnotify(struct netdev *dev, uint32_t type);
 void netdev_carrier(struct netdev *dev, bool on);
 void netdev_setup(struct netdev *dev, bool up);                     /* IFF_UP; down also clears the carrier */
 
-static inline bool netdev_onlink(const struct netdev *dev, uint32_t addr)
+static inline uint32_t netdev_ipv4(const struct netdev *dev)
 {
-  return ((addr ^ dev->ipaddr) & dev->netmask) == 0;
+  return ipaddr_tov4(dev->ifaddr[0].addr);
+}
+
+static inline bool netdev_isgroup(const struct netdev *dev, struct ipaddr addr)
+{
+  return ipaddr_ismulticast(addr) || netdev_isbroadcast(dev, addr);
 }
 
 static inline bool netdev_txroom(struct netdev *dev)

@@ -8,8 +8,13 @@ int32_t netdev_loopback(struct board *b)
 {
   struct netdev *dev = netdev_register(b, "lo", IFF_LOOPBACK | IFF_NOARP, NET_MTU_MAX, NULL);
   if (dev == NULL) return -ENOMEM;
-  dev->ipaddr = dev->draddr = INADDR_LOOPBACK;
-  dev->netmask = 0xff000000;
+  dev->ifaddr[0] = (struct ifaddr){ .addr = ipaddr_v4(INADDR_LOOPBACK), .mask = ipaddr_mask(96 + 8), .state = IFADDR_READY };
+  dev->router[IP_V4] = ipaddr_v4(INADDR_LOOPBACK);
+  if (b->net->cfg[NETCFG_IPv6])
+    {
+      dev->router[IP_V6] = (struct ipaddr){ 0, 1 };
+      netdev_addaddr(dev, (struct ipaddr){ 0, 1 }, 128, false);
+    }
   return dev->index;
 }
 
@@ -42,9 +47,9 @@ int64_t netdev_get(struct board *b, int32_t index, uint32_t what)
   if (dev == NULL) return -ENODEV;
   switch (what)
     {
-      case NETDEV_IPADDR:    return dev->ipaddr;
-      case NETDEV_DRADDR:    return dev->draddr;
-      case NETDEV_NETMASK:   return dev->netmask;
+      case NETDEV_IPADDR:    return netdev_ipv4(dev);
+      case NETDEV_DRADDR:    return ipaddr_tov4(dev->router[IP_V4]);
+      case NETDEV_NETMASK:   return (uint32_t)dev->ifaddr[0].mask.lo;
       case NETDEV_MTU:       return dev->mtu;
       case NETDEV_FLAGS:     return dev->flags;
       case NETDEV_POLLTYPES: return dev->polltypes;
@@ -58,7 +63,14 @@ static int set_flag(struct netdev *dev, uint32_t flag, bool on)
   return 0;
 }
 
-/* An address, or a new state. Waking whoever waited for the interface may take the CPU away from the caller. */
+static int set_ipv4(struct netdev *dev, uint32_t addr)
+{
+  dev->ifaddr[0].addr = ipaddr_v4(addr);
+  dev->ifaddr[0].state = addr ? IFADDR_READY : IFADDR_FREE;
+  return 0;
+}
+
+/* An IPv4 address, or a new state. Waking whoever waited for the interface may take the CPU away from the caller. */
 
 int64_t netdev_set(struct board *b, int32_t index, uint32_t what, int64_t value)
 {
@@ -66,9 +78,9 @@ int64_t netdev_set(struct board *b, int32_t index, uint32_t what, int64_t value)
   if (dev == NULL) return -ENODEV;
   switch (what)
     {
-      case NETDEV_IPADDR:  dev->ipaddr = (uint32_t)value; return 0;
-      case NETDEV_DRADDR:  dev->draddr = (uint32_t)value; return 0;
-      case NETDEV_NETMASK: dev->netmask = (uint32_t)value; return 0;
+      case NETDEV_IPADDR:  return set_ipv4(dev, (uint32_t)value);
+      case NETDEV_DRADDR:  dev->router[IP_V4] = ipaddr_v4((uint32_t)value); return 0;
+      case NETDEV_NETMASK: dev->ifaddr[0].mask.lo = 0xffffffff00000000u | (uint32_t)value; return 0;
       case NETDEV_NOARP:   return set_flag(dev, IFF_NOARP, value);
       case NETDEV_UP:      netdev_setup(dev, value); return answer(b, 0);
       case NETDEV_CARRIER: netdev_carrier(dev, value); return answer(b, 0);
@@ -79,6 +91,53 @@ int64_t netdev_set(struct board *b, int32_t index, uint32_t what, int64_t value)
         return 0;
       default: return -EINVAL;
     }
+}
+
+/* IPv6 addresses, IPADDR_LEN bytes each. */
+
+int64_t netdev_addip6(struct board *b, int32_t index, const uint8_t *addr, uint32_t preflen)
+{
+  struct netdev *dev = netdev_find(b, index);
+  if (dev == NULL) return -ENODEV;
+  return answer(b, netdev_addaddr(dev, ipaddr_load(addr), preflen, b->net->cfg[NETCFG_IPv6_DAD]));
+}
+
+int32_t netdev_delip6(struct board *b, int32_t index, const uint8_t *addr)
+{
+  struct netdev *dev = netdev_find(b, index);
+  return dev ? netdev_deladdr(dev, ipaddr_load(addr)) : -ENODEV;
+}
+
+/* Address i, one byte of prefix length and one of enum ifaddr_state; -ENOENT: there are no more. */
+
+int32_t netdev_ip6(struct board *b, int32_t index, uint32_t i, uint8_t *out, uint32_t len)
+{
+  const struct netdev *dev = netdev_find(b, index);
+  if (dev == NULL || len < IPADDR_LEN + 2) return dev ? -EINVAL : -ENODEV;
+  if (i + 1 >= dev->nifaddrs) return -ENOENT;
+  const struct ifaddr *a = &dev->ifaddr[i + 1];
+  ipaddr_store(out, a->addr);
+  out[IPADDR_LEN] = (uint8_t)ipaddr_preflen(a->mask);
+  out[IPADDR_LEN + 1] = a->state;
+  return IPADDR_LEN + 2;
+}
+
+int32_t netdev_router6(struct board *b, int32_t index, uint8_t *out, uint32_t len)
+{
+  const struct netdev *dev = netdev_find(b, index);
+  if (dev == NULL || len < IPADDR_LEN) return dev ? -EINVAL : -ENODEV;
+  ipaddr_store(out, dev->router[IP_V6]);
+  return IPADDR_LEN;
+}
+
+int32_t netdev_setrouter6(struct board *b, int32_t index, const uint8_t *addr)
+{
+  struct netdev *dev = netdev_find(b, index);
+  struct ipaddr a = ipaddr_load(addr);
+  if (dev == NULL) return -ENODEV;
+  if (ipaddr_isv4(a) || ipaddr_ismulticast(a)) return -EINVAL;
+  dev->router[IP_V6] = a;
+  return 0;
 }
 
 int32_t netdev_statistics(struct board *b, int32_t index, int64_t *out, int32_t n)
@@ -134,9 +193,9 @@ uint32_t net_txavail(struct board *b)
   return devs;
 }
 
-int32_t netdev_findby_ripv4addr(struct board *b, uint32_t dst)
+int32_t netdev_findby_ripaddr(struct board *b, const uint8_t *dst)
 {
-  struct netdev *dev = netdev_foraddr(b, dst);
+  struct netdev *dev = netdev_foraddr(b, ipaddr_load(dst));
   return dev ? dev->index : -ENETUNREACH;
 }
 
@@ -158,139 +217,150 @@ int32_t net_statistics(struct board *b, int64_t *out, int32_t n)
   return 0;
 }
 
-/* Routes. */
+/* Routes of both kinds. */
 
-int32_t route_add(struct board *b, uint32_t target, uint32_t netmask, uint32_t router)
+int32_t route_add(struct board *b, const uint8_t *target, const uint8_t *mask, const uint8_t *router)
 {
-  struct net_route *free = NULL;
+  struct net_route *free = NULL, new = { ipaddr_load(target), ipaddr_load(mask), ipaddr_load(router) };
   if (b->net == NULL) return -ENODEV;
-  if (router == INADDR_ANY) return -EINVAL;
+  if (ipaddr_isany(new.router) || ipaddr_kind(new.router) != ipaddr_kind(new.target)) return -EINVAL;
   for (uint32_t i = NET_NROUTES; i-- > 0; )
     {
       struct net_route *r = &b->net->route[i];
-      if (r->router && r->target == target && r->netmask == netmask) return -EEXIST;
-      if (r->router == INADDR_ANY) free = r;
+      if (ipaddr_isany(r->router))
+        free = r;
+      else if (ipaddr_equal(r->target, new.target) && ipaddr_equal(r->mask, new.mask))
+        return -EEXIST;
     }
   if (free == NULL) return -ENOMEM;
-  *free = (struct net_route){ target, netmask, router };
+  *free = new;
   return 0;
 }
 
-int32_t route_del(struct board *b, uint32_t target, uint32_t netmask)
+int32_t route_del(struct board *b, const uint8_t *target, const uint8_t *mask)
 {
+  struct ipaddr t = ipaddr_load(target), m = ipaddr_load(mask);
   for (uint32_t i = 0; b->net && i < NET_NROUTES; i++)
     {
       struct net_route *r = &b->net->route[i];
-      if (r->router == INADDR_ANY || r->target != target || r->netmask != netmask) continue;
+      if (ipaddr_isany(r->router) || !ipaddr_equal(r->target, t) || !ipaddr_equal(r->mask, m)) continue;
       *r = (struct net_route){ 0 };
       return 0;
     }
   return -ENOENT;
 }
 
-int32_t route_info(struct board *b, int32_t i, int64_t *out, int32_t n)
+/* Target, mask and router of route i, IPADDR_LEN bytes each. -ENOENT: there is none. */
+
+int32_t route_info(struct board *b, uint32_t i, uint8_t *out, uint32_t len)
 {
-  if (b->net == NULL || i < 0 || (uint32_t)i >= NET_NROUTES || n < 3) return -EINVAL;
+  if (b->net == NULL || i >= NET_NROUTES || len < 3 * IPADDR_LEN) return -EINVAL;
   const struct net_route *r = &b->net->route[i];
-  out[0] = r->target;
-  out[1] = r->netmask;
-  out[2] = r->router;
-  return 0;
+  if (ipaddr_isany(r->router)) return -ENOENT;
+  ipaddr_store(out, r->target);
+  ipaddr_store(out + IPADDR_LEN, r->mask);
+  ipaddr_store(out + 2 * IPADDR_LEN, r->router);
+  return 3 * IPADDR_LEN;
 }
 
-/* ARP. */
+/* Neighbors: the ARP table and that of IPv6. */
 
-int32_t arp_get(struct board *b, int32_t index, uint32_t ipaddr, uint8_t *out, uint32_t len)
+int32_t neighbor_get(struct board *b, int32_t index, const uint8_t *addr, uint8_t *out, uint32_t len)
 {
   struct netdev *dev = netdev_find(b, index);
   if (dev == NULL || len < NET_ETHALEN) return dev ? -EINVAL : -ENODEV;
-  int ret = arp_find(dev, ipaddr, out);
+  int ret = neighbor_find(dev, ipaddr_load(addr), out);
   return ret < 0 ? ret : (int32_t)NET_ETHALEN;
 }
 
-int64_t arp_set(struct board *b, int32_t index, uint32_t ipaddr, const uint8_t *mac, uint32_t len)
+int64_t neighbor_set(struct board *b, int32_t index, const uint8_t *addr, const uint8_t *mac, uint32_t len)
 {
   struct netdev *dev = netdev_find(b, index);
   if (dev == NULL) return -ENODEV;
-  return len == NET_ETHALEN ? answer(b, arp_update(dev, ipaddr, mac, true)) : -EINVAL;
+  return len == NET_ETHALEN ? answer(b, neighbor_update(dev, ipaddr_load(addr), mac, true)) : -EINVAL;
 }
 
-int32_t arp_remove(struct board *b, int32_t index, uint32_t ipaddr)
+int32_t neighbor_remove(struct board *b, int32_t index, const uint8_t *addr)
 {
   struct netdev *dev = netdev_find(b, index);
-  return dev ? arp_delete(dev, ipaddr) : -ENODEV;
+  return dev ? neighbor_delete(dev, ipaddr_load(addr)) : -ENODEV;
 }
 
-/* Entry i of the table: address, MAC as a number, device, permanent, age in ns. -ENOENT: free, or not known. */
-
-int32_t arp_info(struct board *b, int32_t i, int64_t *out, int32_t n)
-{
-  struct net *net = b->net;
-  if (net == NULL || i < 0 || i >= net->cfg[NETCFG_ARPTAB_SIZE] || n < 5) return -EINVAL;
-  const struct arp_entry *e = &net->arptab[i];
-  uint8_t mac[NET_ETHALEN];
-  struct netdev *dev = netdev_find(b, e->dev);
-  if (dev == NULL || e->ipaddr == INADDR_ANY || arp_find(dev, e->ipaddr, mac) < 0) return -ENOENT;
-  out[0] = e->ipaddr;
-  out[1] = (int64_t)get16(mac) << 32 | get32(mac + 2);
-  out[2] = e->dev;
-  out[3] = e->permanent;
-  out[4] = b->bench->now - e->time;
-  return 0;
-}
-
-/* Resolving for a sender, the steps of NuttX's arp_send. begin: 0 there is nothing to do, -EHOSTUNREACH no way there,
- * -ENETUNREACH it failed a moment ago, else the number of a request that the sender has joined and has to leave.
+/* Entry i of the table of a family: address, MAC, one byte each of device and permanent, age in ns as a native 64-bit
+ * word. -ENOENT: free, or not known; -EINVAL: the table ends before.
  */
 
-int32_t arp_begin(struct board *b, uint32_t dst)
+int32_t neighbor_info(struct board *b, uint32_t family, uint32_t i, uint8_t *out, uint32_t len)
 {
-  uint32_t hop;
-  struct netdev *dev = netdev_foraddr(b, dst);
-  if (dev == NULL) return -EHOSTUNREACH;
-  int ret = arp_need(dev, dst, &hop);
-  return ret == -ENOENT || ret == -EINPROGRESS ? arp_request(b, dev->index, hop) : ret;
+  struct net *net = b->net;
+  const struct neighbor_table *t = net ? &net->neighbors[family == NET_AF_INET6 ? IP_V6 : IP_V4] : NULL;
+  if (t == NULL || i >= t->n || len < IPADDR_LEN + NET_ETHALEN + 2 + 8) return -EINVAL;
+  const struct neighbor *e = &t->entry[i];
+  uint8_t mac[NET_ETHALEN];
+  struct netdev *dev = netdev_find(b, e->dev);
+  if (dev == NULL || neighbor_find(dev, e->addr, mac) < 0) return -ENOENT;
+  int64_t age = b->bench->now - e->time;
+  ipaddr_store(out, e->addr);
+  memcpy(out + IPADDR_LEN, mac, NET_ETHALEN);
+  out[IPADDR_LEN + NET_ETHALEN] = e->dev;
+  out[IPADDR_LEN + NET_ETHALEN + 1] = e->permanent;
+  memcpy(out + IPADDR_LEN + NET_ETHALEN + 2, &age, sizeof age);
+  return IPADDR_LEN + NET_ETHALEN + 2 + 8;
 }
 
-static struct arp_req *arp_req(struct board *b, int32_t req)
+/* Resolving for a sender, the steps of NuttX's arp_send and icmpv6_neighbor. begin: 0 there is nothing to do,
+ * -EHOSTUNREACH no way there, -ENETUNREACH it failed a moment ago, else the number of a request that the sender has
+ * joined and has to leave.
+ */
+
+int32_t neighbor_begin(struct board *b, const uint8_t *addr)
 {
-  struct arp_req *r = b->net && req > 0 && (uint32_t)req <= NET_ARP_NREQS ? &b->net->arpreq[req - 1] : NULL;
+  struct ipaddr dst = ipaddr_load(addr), hop;
+  struct netdev *dev = netdev_foraddr(b, dst);
+  if (dev == NULL) return -EHOSTUNREACH;
+  int ret = neighbor_need(dev, dst, &hop);
+  return ret == -ENOENT || ret == -EINPROGRESS ? neighbor_request(b, dev->index, hop) : ret;
+}
+
+static struct neighbor_req *request(struct board *b, int32_t req)
+{
+  struct neighbor_req *r = b->net && req > 0 && (uint32_t)req <= NET_NEIGHBOR_REQS ? &b->net->neighbor_req[req - 1] : NULL;
   return r && r->refs ? r : NULL;
 }
 
-/* One try. 0: known now; -ENETUNREACH; 1: this sender's request is on its way; 2: somebody else's is. In both cases it
- * sleeps on arp_sem() for ARP_SEND_DELAYMSEC and tries again; `asking` is whether it got a 1 before.
+/* One try. 0: known now; -ENETUNREACH; 1: this sender's question is on its way; 2: somebody else's is. In both cases it
+ * sleeps on neighbor_sem() for ARP_SEND_DELAYMSEC and tries again; `asking` is whether it got a 1 before.
  */
 
-int32_t arp_try(struct board *b, int32_t req, int32_t asking)
+int32_t neighbor_try(struct board *b, int32_t req, int32_t asking)
 {
-  struct arp_req *r = arp_req(b, req);
+  struct neighbor_req *r = request(b, req);
   struct netdev *dev = r ? netdev_find(b, r->dev) : NULL;
   if (dev == NULL) return -EINVAL;
-  int ret = arp_find(dev, r->ipaddr, NULL);
+  int ret = neighbor_find(dev, r->addr, NULL);
   if (ret == 0 || ret == -ENETUNREACH) return ret;
   if (ret == -EINPROGRESS && !asking) return netwait_expect(&r->wait, 2);
-  if (!asking) arp_update(dev, r->ipaddr, NULL, false);
+  if (!asking) neighbor_update(dev, r->addr, NULL, false);
   r->send = true;
-  netdev_txnotify(dev, ARP_POLL);
+  netdev_txnotify(dev, ipaddr_isv4(r->addr) ? ARP_POLL : ICMPv6_POLL);
   return netwait_expect(&r->wait, 1);
 }
 
-int32_t arp_known(struct board *b, int32_t req)
+int32_t neighbor_known(struct board *b, int32_t req)
 {
-  struct arp_req *r = arp_req(b, req);
-  return r ? arp_find(netdev_find(b, r->dev), r->ipaddr, NULL) : -EINVAL;
+  struct neighbor_req *r = request(b, req);
+  return r ? neighbor_find(netdev_find(b, r->dev), r->addr, NULL) : -EINVAL;
 }
 
-int32_t arp_sem(struct board *b, int32_t req)
+int32_t neighbor_sem(struct board *b, int32_t req)
 {
-  struct arp_req *r = arp_req(b, req);
+  struct neighbor_req *r = request(b, req);
   return r ? (int32_t)r->wait.sem.id : -EINVAL;
 }
 
-int32_t arp_end(struct board *b, int32_t req)
+int32_t neighbor_end(struct board *b, int32_t req)
 {
-  struct arp_req *r = arp_req(b, req);
+  struct neighbor_req *r = request(b, req);
   if (r == NULL) return -EINVAL;
   if (--r->refs == 0) r->send = false;
   return 0;

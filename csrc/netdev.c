@@ -1,4 +1,4 @@
-/* netdev.c - network devices: registration, state, and which of them leads where. */
+/* netdev.c - network devices: registration, state, and which of them leads where. Their addresses are in netdev_addr.c. */
 
 #include "tcp.h"
 
@@ -14,6 +14,9 @@ struct netdev *netdev_register(struct board *b, const char *name, uint32_t flags
   dev->index = (uint8_t)net->ndevs;
   dev->flags = flags;
   dev->mtu = (uint16_t)mtu;
+  dev->ifaddr[0] = (struct ifaddr){ .addr = ipaddr_v4(INADDR_ANY), .mask = ipaddr_mask(96) };
+  dev->nifaddrs = 1;
+  dev->router[IP_V4] = ipaddr_v4(INADDR_ANY);
   strcpy(dev->name, name);
   if (mac) memcpy(dev->mac, mac, NET_ETHALEN);
   return dev;
@@ -25,68 +28,63 @@ struct netdev *netdev_find(struct board *b, int32_t index)
   return net && index > 0 && (uint32_t)index <= net->ndevs ? &net->dev[index - 1] : NULL;
 }
 
-bool netdev_isbroadcast(const struct netdev *dev, uint32_t addr)
-{
-  if (addr == INADDR_BROADCAST) return true;
-  return dev->ipaddr && dev->netmask < 0xfffffffe && netdev_onlink(dev, addr) && (addr | dev->netmask) == ~0u;
-}
+/* The device is up and has an address there. Every neighbor has a link-local one. */
 
-bool netdev_isours(struct board *b, uint32_t addr)
+static bool leads_to(const struct netdev *dev, struct ipaddr dst)
 {
-  for (uint32_t i = 0; b->net && i < b->net->ndevs; i++)
-    if (addr != INADDR_ANY && b->net->dev[i].ipaddr == addr) return true;
-  return false;
-}
-
-static bool leads_to(const struct netdev *dev, uint32_t dst)
-{
-  if (!(dev->flags & IFF_UP) || dev->ipaddr == INADDR_ANY) return false;
-  return dst == dev->ipaddr || netdev_onlink(dev, dst);
+  if (!(dev->flags & IFF_UP)) return false;
+  if (netdev_has(dev, dst)) return true;
+  if (ipaddr_islinklocal(dst) && dev->flags & IFF_LOOPBACK) return false;
+  return netdev_onlink(dev, dst) && !ipaddr_isany(netdev_source(dev, dst));
 }
 
 /* The longest match, as with NuttX's CONFIG_ROUTE_LONGEST_MATCH, which is its default. */
 
-static uint32_t route_lookup(const struct net *net, uint32_t dst)
+static struct ipaddr route_lookup(const struct net *net, struct ipaddr dst)
 {
   const struct net_route *best = NULL;
   for (uint32_t i = 0; i < NET_NROUTES; i++)
     {
       const struct net_route *r = &net->route[i];
-      if (r->router == INADDR_ANY || ((r->target ^ dst) & r->netmask)) continue;
-      if (best == NULL || r->netmask > best->netmask) best = r;
+      if (ipaddr_isany(r->router) || !ipaddr_matches(r->target, dst, r->mask)) continue;
+      if (ipaddr_kind(r->target) != ipaddr_kind(dst)) continue;
+      if (best == NULL || ipaddr_preflen(r->mask) > ipaddr_preflen(best->mask)) best = r;
     }
-  return best ? best->router : INADDR_ANY;
+  return best ? best->router : ipaddr_anylike(dst);
 }
 
 /* In NuttX's order: a device on that very network, a route, the first device that has a router. */
 
-struct netdev *netdev_foraddr(struct board *b, uint32_t dst)
+struct netdev *netdev_foraddr(struct board *b, struct ipaddr dst)
 {
   struct net *net = b->net;
   if (net == NULL) return NULL;
-  uint32_t router = INADDR_ANY;
-  if (dst != INADDR_BROADCAST && !IN_MULTICAST(dst))
+  bool all = ipaddr_ismulticast(dst) || ipaddr_equal(dst, ipaddr_v4(INADDR_BROADCAST));
+  struct ipaddr router = ipaddr_anylike(dst);
+  if (!all)
     {
       for (uint32_t i = 0; i < net->ndevs; i++)
         if (leads_to(&net->dev[i], dst)) return &net->dev[i];
       router = route_lookup(net, dst);
     }
-  for (uint32_t i = 0; i < net->ndevs && router; i++)
+  for (uint32_t i = 0; i < net->ndevs && !ipaddr_isany(router); i++)
     if (leads_to(&net->dev[i], router)) return &net->dev[i];
 
-  bool all = dst == INADDR_BROADCAST || IN_MULTICAST(dst);
   for (uint32_t i = 0; i < net->ndevs; i++)
     {
       struct netdev *dev = &net->dev[i];
-      if ((dev->flags & (IFF_UP | IFF_LOOPBACK)) == IFF_UP && (all || dev->draddr)) return dev;
+      bool way = all ? ipaddr_isv4(dst) || !ipaddr_isany(netdev_source(dev, dst))
+                     : !ipaddr_isany(dev->router[ipaddr_kind(dst)]);
+      if ((dev->flags & (IFF_UP | IFF_LOOPBACK)) == IFF_UP && way) return dev;
     }
   return NULL;
 }
 
-uint32_t netdev_router(const struct netdev *dev, uint32_t dst)
+struct ipaddr netdev_hop(const struct netdev *dev, struct ipaddr dst)
 {
-  uint32_t router = route_lookup(dev->board->net, dst);
-  return router && netdev_onlink(dev, router) ? router : dev->draddr;
+  if (netdev_onlink(dev, dst)) return dst;
+  struct ipaddr router = route_lookup(dev->board->net, dst);
+  return !ipaddr_isany(router) && netdev_onlink(dev, router) ? router : dev->router[ipaddr_kind(dst)];
 }
 
 /* Something can be sent. The driver is told by whoever called into the core (net_txavail): it may be in Python. */
@@ -101,8 +99,12 @@ void netdev_carrier(struct netdev *dev, bool on)
 {
   if (on == !!(dev->flags & IFF_RUNNING)) return;
   dev->flags ^= IFF_RUNNING;
-  if (on) return;
-  arp_clear(dev);
+  if (on)
+    {
+      icmpv6_dad_carrier(dev);
+      return;
+    }
+  neighbor_clear(dev);
   tcp_netdown(dev);
   udp_netdown(dev);
   icmp_netdown(dev);

@@ -16,8 +16,7 @@ int pkt_initialize(struct net *net)
   net->pkt = calloc(net->npkt, sizeof *net->pkt);
   if (net->npkt && net->pkt == NULL) return -ENOMEM;
   for (uint32_t i = 0; i < net->npkt; i++)
-    if (nxsem_init(net->board, &net->pkt[i].rx.sem, 0) < 0 || nxsem_init(net->board, &net->pkt[i].snd.sem, 0) < 0)
-      return -ENOMEM;
+    if (sconn_sems(net->board, &net->pkt[i].sconn) < 0) return -ENOMEM;
   return 0;
 }
 
@@ -35,7 +34,7 @@ static struct pkt_conn *listener(struct net *net, const struct netdev *dev, uint
   for (uint32_t i = 0; i < net->npkt; i++)
     {
       struct pkt_conn *c = &net->pkt[i];
-      if (c->used && c->dev == dev->index && (c->type == ETH_P_ALL || c->type == type)) return c;
+      if (c->used && c->sconn.boundif == dev->index && (c->type == ETH_P_ALL || c->type == type)) return c;
     }
   return NULL;
 }
@@ -49,7 +48,7 @@ void pkt_input(struct netdev *dev, const uint8_t *frame, uint32_t len)
   if (iob && iob_copyin(b, iob, frame, len, 0, true) >= 0 && iob_tryadd_queue(b, iob, &c->readahead) == 0)
     {
       charge(b, COST_COPY, len);
-      netwait_wake(b, &c->rx);
+      netwait_wake(b, &c->sconn.rx);
       return;
     }
   iob_free_chain(b, iob);
@@ -65,11 +64,11 @@ bool pkt_poll(struct netdev *dev)
   for (uint32_t i = 0; i < net->npkt; i++)
     {
       struct pkt_conn *c = &net->pkt[(net->pkt_turn + i) % net->npkt];
-      struct iob_s *iob = c->used && c->dev == dev->index ? iob_remove_queue(b, c->write) : NULL;
+      struct iob_s *iob = c->used && c->sconn.boundif == dev->index ? iob_remove_queue(b, c->write) : NULL;
       if (iob == NULL) continue;
       net->pkt_turn = (net->pkt_turn + i + 1) % net->npkt;
       iob_set_owner(b, iob, IOB_OWNER(IOB_OWNER_TXWORK, dev->index));
-      netwait_wake_all(b, &c->snd);
+      netwait_wake_all(b, &c->sconn.snd);
       devif_send(dev, iob);
       return true;
     }
@@ -82,10 +81,10 @@ void pkt_netdown(struct netdev *dev)
   for (uint32_t i = 0; i < net->npkt; i++)
     {
       struct pkt_conn *c = &net->pkt[i];
-      if (!c->used || c->dev != dev->index) continue;
+      if (!c->used || c->sconn.boundif != dev->index) continue;
       iob_free_queue(dev->board, c->write);
-      netwait_wake_all(dev->board, &c->snd);
-      netwait_wake_all(dev->board, &c->rx);
+      netwait_wake_all(dev->board, &c->sconn.snd);
+      netwait_wake_all(dev->board, &c->sconn.rx);
     }
 }
 
@@ -101,9 +100,8 @@ int32_t pkt_socket(struct board *b, uint32_t type, int32_t queue)
     {
       struct pkt_conn *c = &net->pkt[i];
       if (c->used) continue;
-      struct netwait rx = netwait_renew(&c->rx), snd = netwait_renew(&c->snd);
-      *c = (struct pkt_conn){ .used = true, .type = (uint16_t)type, .write = write, .rx = rx, .snd = snd };
-      c->sndbufs = (uint32_t)net->cfg[NETCFG_SEND_BUFSIZE];
+      *c = (struct pkt_conn){ .used = true, .type = (uint16_t)type, .write = write, .sconn = c->sconn };
+      sconn_init(net, &c->sconn, IP_V4);
       return (int32_t)i;
     }
   return -ENOMEM;
@@ -116,8 +114,8 @@ int64_t pkt_close(struct board *b, int32_t conn)
   iob_free_queue(b, &c->readahead);
   iob_free_queue(b, c->write);
   c->used = false;
-  netwait_wake_all(b, &c->rx);
-  netwait_wake_all(b, &c->snd);
+  netwait_wake_all(b, &c->sconn.rx);
+  netwait_wake_all(b, &c->sconn.snd);
   return answer(b, 0);
 }
 
@@ -130,7 +128,7 @@ int32_t pkt_bind(struct board *b, int32_t conn, int32_t dev, uint32_t type)
   if (c == NULL) return -EBADF;
   if (type > 65535) return -EINVAL;
   if (d == NULL || d->transmit == NULL) return -EADDRNOTAVAIL;
-  c->dev = d->index;
+  c->sconn.boundif = d->index;
   if (type) c->type = (uint16_t)type;
   return 0;
 }
@@ -142,9 +140,9 @@ int64_t pkt_recv(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, uint
   struct pkt_conn *c = pkt_find(b, conn);
   if (c == NULL) return -EBADF;
   charge(b, COST_CALL, 1);
-  if (c->dev == 0) return -ENODEV;
+  if (c->sconn.boundif == 0) return -ENODEV;
   struct iob_s *iob = iob_peek_queue(&c->readahead);
-  if (iob == NULL) return answer(b, flags & MSG_DONTWAIT ? -EAGAIN : netwait_expect(&c->rx, -EAGAIN));
+  if (iob == NULL) return answer(b, flags & MSG_DONTWAIT ? -EAGAIN : netwait_expect(&c->sconn.rx, -EAGAIN));
   int n = iob_copyout(buf, iob, len, 0);
   charge(b, COST_COPY, (uint32_t)n);
   if (!(flags & MSG_PEEK))
@@ -162,12 +160,12 @@ int64_t pkt_begin(struct board *b, int32_t conn, uint32_t len)
   struct pkt_conn *c = pkt_find(b, conn);
   if (c == NULL) return -EBADF;
   charge(b, COST_CALL, 1);
-  const struct netdev *dev = netdev_find(b, c->dev);
+  const struct netdev *dev = netdev_find(b, c->sconn.boundif);
   if (dev == NULL) return -ENODEV;
   if (!(dev->flags & IFF_UP)) return -ENETDOWN;
   if (len < NET_LL_GUARDSIZE) return -EINVAL;
   if (len > dev->mtu + NET_LL_GUARDSIZE) return -EMSGSIZE;
-  if (c->sndbufs && iob_get_queue_size(c->write) + len >= c->sndbufs) return netwait_expect(&c->snd, NET_WAIT_SND);
+  if (c->sconn.sndbufs && iob_get_queue_size(c->write) + len >= c->sconn.sndbufs) return netwait_expect(&c->sconn.snd, NET_WAIT_SND);
   return answer(b, 0);
 }
 
@@ -176,7 +174,7 @@ int64_t pkt_begin(struct board *b, int32_t conn, uint32_t len)
 int32_t pkt_queued(struct board *b, int32_t conn)
 {
   struct pkt_conn *c = pkt_find(b, conn);
-  struct netdev *dev = c ? netdev_find(b, c->dev) : NULL;
+  struct netdev *dev = c ? netdev_find(b, c->sconn.boundif) : NULL;
   if (dev == NULL) return -EBADF;
   if (c->write->qh_tail) iob_set_owner(b, c->write->qh_tail->qe_head, IOB_OWNER(IOB_OWNER_PKT_WRITE, conn));
   netdev_txnotify(dev, PKT_POLL);
@@ -189,21 +187,21 @@ int32_t pkt_sent(struct board *b, int32_t conn)
 {
   struct pkt_conn *c = pkt_find(b, conn);
   if (c == NULL) return -EBADF;
-  return iob_peek_queue(c->write) ? netwait_expect(&c->snd, -EAGAIN) : 0;
+  return iob_peek_queue(c->write) ? netwait_expect(&c->sconn.snd, -EAGAIN) : 0;
 }
 
 int32_t pkt_pollsetup(struct board *b, int32_t conn, int32_t poller, uint32_t events)
 {
   struct pkt_conn *c = pkt_find(b, conn);
   if (c == NULL) return -EBADF;
-  if (c->dev == 0) return -ENODEV;
-  struct poll_place at = { .rx = &c->rx, .snd = &c->snd, .room = POLL_ROOM_ANY };
+  if (c->sconn.boundif == 0) return -ENODEV;
+  struct poll_place at = { .rx = &c->sconn.rx, .snd = &c->sconn.snd, .room = POLL_ROOM_ANY };
   return poll_watch(b, poller, &at, events, b->net->cfg[NETCFG_PKT_NPOLLWAITERS]);
 }
 
 static uint32_t ready(struct board *b, const struct pkt_conn *c)
 {
-  bool room = iob_navail(b, false) > 0 && (!c->sndbufs || iob_get_queue_size(c->write) < c->sndbufs);
+  bool room = iob_navail(b, false) > 0 && (!c->sconn.sndbufs || iob_get_queue_size(c->write) < c->sconn.sndbufs);
   return (iob_peek_queue(&c->readahead) ? NET_POLLIN : 0) | (room ? NET_POLLOUT : 0);
 }
 
@@ -213,13 +211,9 @@ int64_t pkt_get(struct board *b, int32_t conn, uint32_t what)
   if (c == NULL) return -EBADF;
   switch (what)
     {
-      case SOCK_BOUNDIF: return c->dev;
       case SOCK_LPORT:   return c->type;
       case SOCK_DROPS:   return (int64_t)c->drops;
       case SOCK_READY:   return ready(b, c);
-      case SOCK_RXSEM:   return c->rx.sem.id;
-      case SOCK_SNDSEM:  return c->snd.sem.id;
-      case SOCK_SNDBUF:  return c->sndbufs;
-      default:           return -EINVAL;
+      default:           return sconn_get(&c->sconn, what);
     }
 }

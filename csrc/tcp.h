@@ -22,7 +22,8 @@
 #define TCP_MAXOPTLEN   40u
 #define TCP_HASHSIZE    256u
 #define TCP_OFOSEGS     4u        /* out-of-order runs that are kept: as many as SACK can tell of */
-#define TCP_DEFAULT_MSS 536u      /* of a peer that does not say */
+#define TCP_DEFAULT_MSS 536u      /* of a peer that does not say ... */
+#define TCP_DEFAULT_MSS6 1220u    /* ... by IPv6 */
 #define TCP_MIN_MSS     88u       /* of a peer that says nonsense */
 #define TCP_MAX_WSCALE  14u
 
@@ -80,11 +81,11 @@ struct tcp_wrb                    /* payload on its way out, see tcp_write.c */
 
 struct tcp_conn
 {
+  struct socket_conn sconn;
   uint8_t   state;                /* enum tcp_state; CLOSED and no owner: free */
-  uint8_t   flags;                /* enum sock_flag */
   bool      owned;                /* a socket has it; false: nobody reads it any more, or not yet */
   bool      passive;              /* came by a listener */
-  bool      reuseaddr, nodelay, keepalive;
+  bool      nodelay, keepalive;
   bool      fin;                  /* the owner sends no more; a FIN follows the last byte ... */
   bool      finsent;              /* ... and has left at least once */
   bool      finrcvd;              /* the peer sends no more, and all it sent is here */
@@ -97,7 +98,6 @@ struct tcp_conn
   bool      synlost;              /* our SYN was sent again */
   bool      sack_ok, ts_ok, ws_ok;
   bool      finofo;               /* a FIN came before its turn, at rcv_fin */
-  uint8_t   ttl, tos, boundif;
   uint8_t   snd_scale, rcv_scale;
   uint8_t   nrtx;                 /* timeouts in a row */
   uint8_t   backoff;              /* how often the timeout has doubled, until something is measured again (Karn) */
@@ -106,11 +106,8 @@ struct tcp_conn
   uint8_t   dupacks;
   uint8_t   unacked;              /* segments received and not acknowledged, for delayed ACKs */
   uint8_t   keepcnt, keepprobes;
-  uint16_t  lport, rport;
   uint16_t  user_mss;             /* TCP_MAXSEG; 0: not set */
-  uint32_t  laddr, raddr;
   int32_t   linger;               /* SO_LINGER, s; -1: off */
-  int32_t   error;                /* why it ended: positive errno, told once */
   int32_t   softerror;            /* what ICMP said meanwhile: the reason, should it time out */
   struct netdev *dev;
 
@@ -131,7 +128,6 @@ struct tcp_conn
   struct readahead  readahead;
   struct tcp_ofoseg ofo[TCP_OFOSEGS];
   uint32_t  nofo, ofo_age;
-  uint32_t  rcvbufs, sndbufs;     /* bytes, 0: no limit */
   struct tcp_wrb *write_head, *write_tail;
   uint32_t  txsize;               /* bytes in the write buffers, or from `direct` on */
   const uint8_t *direct;          /* without write buffers: the sender's byte with number snd_una; NULL: nobody sends */
@@ -151,8 +147,6 @@ struct tcp_conn
   struct tcp_conn *listener;      /* SYN_RCVD and not accepted yet: whose it will be */
   struct tcp_conn *accept_head, *accept_tail, *accept_next;    /* established, waiting for accept() */
   uint32_t  backlog, npending;    /* room of that queue; in it. Half-open ones are bounded by the pool */
-  struct netwait rx;              /* readers; on a listener those in accept() */
-  struct netwait snd;             /* senders, and those in connect() */
 
   bool      listed;               /* on its device's list of senders */
   struct tcp_conn *out_next;
@@ -180,10 +174,10 @@ struct tcp                        /* of one board */
 int  tcp_initialize(struct net *net);
 void tcp_fini(struct net *net);
 struct tcp_conn *tcp_find(struct board *b, int32_t conn);                 /* one with an owner; NULL */
-struct tcp_conn *tcp_alloc(struct net *net);                              /* ALLOCATED; NULL: all in use */
+struct tcp_conn *tcp_alloc(struct net *net, enum ip_kind kind);           /* ALLOCATED; NULL: all in use */
 struct tcp_conn *tcp_lookup(struct net *net, const struct tcp_seg *s);    /* its connection, else its listener */
 uint32_t tcp_number(const struct net *net, const struct tcp_conn *c);
-bool tcp_port_taken(const struct net *net, const struct tcp_conn *self, uint32_t laddr, uint16_t port);
+bool tcp_port_taken(const struct net *net, const struct tcp_conn *self, struct ipaddr laddr, uint16_t port);
 int  tcp_autobind(struct net *net, struct tcp_conn *c);                   /* 0 or -EADDRINUSE */
 void tcp_open(struct tcp_conn *c, struct netdev *dev);                    /* names and numbers are complete: hash it */
 void tcp_first_number(struct tcp_conn *c, uint32_t iss);
@@ -193,10 +187,8 @@ void tcp_free(struct net *net, struct tcp_conn *c);                       /* eve
 void tcp_ended(struct net *net, struct tcp_conn *c, int32_t error);       /* CLOSED; the owner, if any, will hear why */
 void tcp_wakeup(struct net *net, struct tcp_conn *c);                     /* whoever sleeps on it looks again */
 void tcp_netdown(struct netdev *dev);
-void tcp_error(struct netdev *dev, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport, uint32_t seq,
-               int32_t error, bool hard);
-void tcp_mtu(struct netdev *dev, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport, uint32_t seq,
-             uint32_t mtu);
+void tcp_error(struct net *net, const struct quoted *q, int32_t error, bool hard);
+void tcp_mtu(struct net *net, const struct quoted *q, uint32_t mtu);
 void tcp_mtu_changed(struct netdev *dev);
 
 /* tcp_input.c */
@@ -281,6 +273,16 @@ static inline bool seq_lt(uint32_t a, uint32_t b) { return (int32_t)(a - b) < 0;
 static inline bool seq_leq(uint32_t a, uint32_t b) { return (int32_t)(a - b) <= 0; }
 static inline bool seq_gt(uint32_t a, uint32_t b) { return (int32_t)(a - b) > 0; }
 static inline bool seq_geq(uint32_t a, uint32_t b) { return (int32_t)(a - b) >= 0; }
+
+static inline uint32_t tcp_hdrlen(const struct tcp_conn *c)      /* of a packet without options */
+{
+  return ip_hdrlen(c->sconn.laddr) + TCP_HDRLEN;
+}
+
+static inline uint32_t tcp_default_mss(const struct tcp_conn *c)
+{
+  return ipaddr_isv4(c->sconn.laddr) ? TCP_DEFAULT_MSS : TCP_DEFAULT_MSS6;
+}
 
 static inline bool tcp_synchronized(const struct tcp_conn *c)
 {

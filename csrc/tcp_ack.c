@@ -161,7 +161,7 @@ static void advance(struct net *net, struct tcp_conn *c, const struct tcp_seg *s
     tcp_timer_stop(c, TCPT_REXMIT);
   else
     tcp_timer_set(net, c, TCPT_REXMIT, tcp_rto(net, c));
-  netwait_wake_all(net->board, &c->snd);
+  netwait_wake_all(net->board, &c->sconn.snd);
 }
 
 /* The window, unless an older segment brings it (RFC 9293 3.10.7.4). */

@@ -75,13 +75,14 @@ void tcp_fini(struct net *net)
 
 /* Ports. Two connections may have the same one if their peers differ, so only binding and listening look. */
 
-bool tcp_port_taken(const struct net *net, const struct tcp_conn *self, uint32_t laddr, uint16_t port)
+bool tcp_port_taken(const struct net *net, const struct tcp_conn *self, struct ipaddr laddr, uint16_t port)
 {
   for (const struct tcp_conn *c = net->tcp->head; c; c = c->next)
     {
-      if (c == self || c->lport != port) continue;
-      if (c->laddr != laddr && c->laddr != INADDR_ANY && laddr != INADDR_ANY) continue;
-      if (c->passive || (self && self->reuseaddr && c->state != TCP_LISTEN && c->state != TCP_ALLOCATED)) continue;
+      if (c == self || c->sconn.lport != port) continue;
+      if (ipaddr_kind(c->sconn.laddr) != ipaddr_kind(laddr)) continue;
+      if (!ipaddr_equal(c->sconn.laddr, laddr) && !ipaddr_isany(c->sconn.laddr) && !ipaddr_isany(laddr)) continue;
+      if (c->passive || (self && self->sconn.reuseaddr && c->state != TCP_LISTEN && c->state != TCP_ALLOCATED)) continue;
       return true;
     }
   return false;
@@ -89,14 +90,14 @@ bool tcp_port_taken(const struct net *net, const struct tcp_conn *self, uint32_t
 
 int tcp_autobind(struct net *net, struct tcp_conn *c)
 {
-  if (c->lport) return 0;
+  if (c->sconn.lport) return 0;
   uint16_t start = net->tcp->last_port, port = start;
   do
     {
       port = port >= net->cfg[NETCFG_DEFAULT_MAX_PORT] ? (uint16_t)net->cfg[NETCFG_DEFAULT_MIN_PORT] : port + 1;
-      if (!tcp_port_taken(net, NULL, c->laddr, port))
+      if (!tcp_port_taken(net, NULL, c->sconn.laddr, port))
         {
-          c->lport = net->tcp->last_port = port;
+          c->sconn.lport = net->tcp->last_port = port;
           return 0;
         }
     }
@@ -132,26 +133,18 @@ static struct tcp_conn *make_room(struct net *net)
   return half_open;
 }
 
-static bool has_sems(struct board *b, struct tcp_conn *c)
-{
-  if (c->rx.sem.id == 0 && nxsem_init(b, &c->rx.sem, 0) < 0) return false;
-  return c->snd.sem.id || nxsem_init(b, &c->snd.sem, 0) >= 0;
-}
-
-struct tcp_conn *tcp_alloc(struct net *net)
+struct tcp_conn *tcp_alloc(struct net *net, enum ip_kind kind)
 {
   struct tcp *tcp = net->tcp;
   struct tcp_conn *c = tcp->conn, *end = tcp->conn + tcp->nconns;
   while (c < end && (c->state != TCP_CLOSED || c->owned)) c++;
   if (c == end) c = make_room(net);
-  if (c == NULL || !has_sems(net->board, c)) return NULL;
+  if (c == NULL || sconn_sems(net->board, &c->sconn) < 0) return NULL;
 
-  struct netwait rx = netwait_renew(&c->rx), snd = netwait_renew(&c->snd);
-  *c = (struct tcp_conn){ .state = TCP_ALLOCATED, .flags = SF_INITD, .rx = rx, .snd = snd, .ttl = IP_TTL_DEFAULT };
-  c->rcvbufs = (uint32_t)net->cfg[NETCFG_RECV_BUFSIZE];
-  c->sndbufs = (uint32_t)net->cfg[NETCFG_SEND_BUFSIZE];
+  *c = (struct tcp_conn){ .state = TCP_ALLOCATED, .sconn = c->sconn };
+  sconn_init(net, &c->sconn, kind);
   c->nodelay = !net->cfg[NETCFG_TCP_NAGLE];
-  c->mss = TCP_DEFAULT_MSS;
+  c->mss = tcp_default_mss(c);
   c->rto = net->cfg[NETCFG_TCP_RTO] * (NSEC_PER_SEC / 2);
   c->keepidle = 2 * 3600 * NSEC_PER_SEC;
   c->keepintvl = 2 * NSEC_PER_SEC;
@@ -174,9 +167,10 @@ struct tcp_conn *tcp_find(struct board *b, int32_t conn)
 
 /* Finding one. */
 
-static struct tcp_conn **bucket(struct tcp *tcp, uint32_t raddr, uint16_t rport, uint16_t lport)
+static struct tcp_conn **bucket(struct tcp *tcp, struct ipaddr raddr, uint16_t rport, uint16_t lport)
 {
-  uint32_t h = raddr ^ ((uint32_t)rport << 16 | lport);
+  uint64_t fold = raddr.hi ^ raddr.lo;
+  uint32_t h = (uint32_t)(fold >> 32 ^ fold) ^ ((uint32_t)rport << 16 | lport);
   h *= 0x9e3779b1u;
   return &tcp->hash[h >> 24 & (TCP_HASHSIZE - 1)];
 }
@@ -186,10 +180,10 @@ static struct tcp_conn *listener(struct net *net, const struct tcp_seg *s)
   struct tcp_conn *any = NULL;
   for (struct tcp_conn *c = net->tcp->head; c; c = c->next)
     {
-      if (c->state != TCP_LISTEN || c->lport != s->dport) continue;
-      if (c->boundif && c->boundif != s->p->dev->index) continue;
-      if (c->laddr == s->p->dst) return c;
-      if (c->laddr == INADDR_ANY) any = c;
+      if (c->state != TCP_LISTEN || c->sconn.lport != s->dport) continue;
+      if (c->sconn.boundif && c->sconn.boundif != s->p->dev->index) continue;
+      if (ipaddr_equal(c->sconn.laddr, s->p->dst)) return c;
+      if (ipaddr_equal(c->sconn.laddr, ipaddr_anylike(s->p->dst))) any = c;
     }
   return any;
 }
@@ -198,7 +192,9 @@ struct tcp_conn *tcp_lookup(struct net *net, const struct tcp_seg *s)
 {
   const struct rxpkt *p = s->p;
   for (struct tcp_conn *c = *bucket(net->tcp, p->src, s->sport, s->dport); c; c = c->hash_next)
-    if (c->lport == s->dport && c->rport == s->sport && c->raddr == p->src && c->laddr == p->dst) return c;
+    if (c->sconn.lport == s->dport && c->sconn.rport == s->sport && ipaddr_equal(c->sconn.raddr, p->src)
+        && ipaddr_equal(c->sconn.laddr, p->dst))
+      return c;
   return listener(net, s);
 }
 
@@ -206,7 +202,8 @@ struct tcp_conn *tcp_lookup(struct net *net, const struct tcp_seg *s)
 
 static uint32_t first_sequence(struct net *net, const struct tcp_conn *c)
 {
-  uint64_t tuple[2] = { (uint64_t)c->laddr << 32 | c->raddr, (uint64_t)c->lport << 16 | c->rport };
+  const struct socket_conn *s = &c->sconn;
+  uint64_t tuple[5] = { s->laddr.hi, s->laddr.lo, s->raddr.hi, s->raddr.lo, (uint64_t)s->lport << 16 | s->rport };
   return (uint32_t)(net->board->bench->now / 4000)
          + (uint32_t)siphash(net->tcp->secret, (const uint8_t *)tuple, sizeof tuple);
 }
@@ -221,12 +218,12 @@ void tcp_open(struct tcp_conn *c, struct netdev *dev)
   struct net *net = dev->board->net;
   c->dev = dev;
   tcp_first_number(c, first_sequence(net, c));
-  c->rcv_mss = dev->mtu - IPv4_HDRLEN - TCP_HDRLEN;
+  c->rcv_mss = dev->mtu - tcp_hdrlen(c);
   if (c->user_mss) c->rcv_mss = min_u32(c->rcv_mss, c->user_mss);
   c->rcv_scale = (uint8_t)net->cfg[NETCFG_TCP_WINDOW_SCALE_FACTOR];
   c->ssthresh = UINT32_MAX;
   c->cwnd = UINT32_MAX;
-  struct tcp_conn **head = bucket(net->tcp, c->raddr, c->rport, c->lport);
+  struct tcp_conn **head = bucket(net->tcp, c->sconn.raddr, c->sconn.rport, c->sconn.lport);
   c->hash_next = *head;
   *head = c;
 }
@@ -235,13 +232,13 @@ void tcp_open(struct tcp_conn *c, struct netdev *dev)
 
 void tcp_wakeup(struct net *net, struct tcp_conn *c)
 {
-  netwait_wake_all(net->board, &c->rx);
-  netwait_wake_all(net->board, &c->snd);
+  netwait_wake_all(net->board, &c->sconn.rx);
+  netwait_wake_all(net->board, &c->sconn.snd);
 }
 
 static void unhash(struct tcp *tcp, struct tcp_conn *c)
 {
-  struct tcp_conn **link = bucket(tcp, c->raddr, c->rport, c->lport);
+  struct tcp_conn **link = bucket(tcp, c->sconn.raddr, c->sconn.rport, c->sconn.lport);
   while (*link && *link != c) link = &(*link)->hash_next;
   if (*link) *link = c->hash_next;
 }
@@ -278,7 +275,7 @@ void tcp_unlisten(struct net *net, struct tcp_conn *l)
 {
   abandon(net, l);
   l->state = TCP_ALLOCATED;
-  l->flags = (uint8_t)(l->flags & ~SF_LISTENING);
+  l->sconn.flags = (uint8_t)(l->sconn.flags & ~SF_LISTENING);
   tcp_wakeup(net, l);
 }
 
@@ -307,7 +304,7 @@ void tcp_free(struct net *net, struct tcp_conn *c)
   stop(net, c);
   tcp_read_free(net->board, c);
   c->owned = false;
-  c->flags = 0;
+  c->sconn.flags = 0;
   tcp_wakeup(net, c);
 }
 
@@ -320,7 +317,7 @@ void tcp_ended(struct net *net, struct tcp_conn *c, int32_t error)
       tcp_free(net, c);
       return;
     }
-  c->error = error;
+  c->sconn.error = error;
   tcp_ofo_free(net->board, c);
   stop(net, c);
   tcp_wakeup(net, c);
@@ -351,37 +348,36 @@ void tcp_netdown(struct netdev *dev)
  * 4.2.3.9).
  */
 
-static struct tcp_conn *quoted(struct net *net, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport,
-                               uint32_t seq)
+static struct tcp_conn *about(struct net *net, const struct quoted *q)
 {
-  for (struct tcp_conn *c = *bucket(net->tcp, raddr, rport, lport); c; c = c->hash_next)
-    if (c->lport == lport && c->rport == rport && c->raddr == raddr && c->laddr == laddr)
-      return seq_geq(seq, c->snd_una) && seq_lt(seq, c->snd_max) ? c : NULL;
+  struct tcp_conn *c = net->tcp ? *bucket(net->tcp, q->raddr, q->rport, q->lport) : NULL;
+  for (; c; c = c->hash_next)
+    {
+      const struct socket_conn *s = &c->sconn;
+      if (s->lport == q->lport && s->rport == q->rport && ipaddr_equal(s->raddr, q->raddr) && ipaddr_equal(s->laddr, q->laddr))
+        return seq_geq(q->seq, c->snd_una) && seq_lt(q->seq, c->snd_max) ? c : NULL;
+    }
   return NULL;
 }
 
-void tcp_error(struct netdev *dev, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport, uint32_t seq,
-               int32_t error, bool hard)
+void tcp_error(struct net *net, const struct quoted *q, int32_t error, bool hard)
 {
-  struct net *net = dev->board->net;
-  struct tcp_conn *c = net->tcp == NULL ? NULL : quoted(net, laddr, lport, raddr, rport, seq);
+  struct tcp_conn *c = about(net, q);
   if (c == NULL) return;
   c->softerror = error;
   if (hard && (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD)) tcp_ended(net, c, error);
 }
 
-/* RFC 1191: smaller segments from now on, beginning with the one that did not fit. Routers older than that say no size;
- * everybody takes 576.
+/* RFC 1191, RFC 8201: smaller segments from now on, beginning with the one that did not fit. Routers older than RFC 1191
+ * say no size; everybody takes 576.
  */
 
-void tcp_mtu(struct netdev *dev, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport, uint32_t seq,
-             uint32_t mtu)
+void tcp_mtu(struct net *net, const struct quoted *q, uint32_t mtu)
 {
-  struct net *net = dev->board->net;
-  struct tcp_conn *c = net->tcp == NULL ? NULL : quoted(net, laddr, lport, raddr, rport, seq);
+  struct tcp_conn *c = about(net, q);
   if (mtu == 0) mtu = 576;
-  if (c == NULL || mtu < 68 || mtu >= c->mss + IPv4_HDRLEN + TCP_HDRLEN) return;
-  c->mss = mtu < TCP_MIN_MSS + IPv4_HDRLEN + TCP_HDRLEN ? TCP_MIN_MSS : mtu - IPv4_HDRLEN - TCP_HDRLEN;
+  if (c == NULL || mtu < 68 || mtu >= c->mss + tcp_hdrlen(c)) return;
+  c->mss = mtu < TCP_MIN_MSS + tcp_hdrlen(c) ? TCP_MIN_MSS : mtu - tcp_hdrlen(c);
   c->snd_nxt = c->snd_una;
   c->rtt_timing = false;
   tcp_pending(net, c);
@@ -392,7 +388,6 @@ void tcp_mtu(struct netdev *dev, uint32_t laddr, uint16_t lport, uint32_t raddr,
 void tcp_mtu_changed(struct netdev *dev)
 {
   struct tcp *tcp = dev->board->net->tcp;
-  uint32_t most = dev->mtu - IPv4_HDRLEN - TCP_HDRLEN;
   for (struct tcp_conn *c = tcp ? tcp->head : NULL; c; c = c->next)
-    if (c->dev == dev && c->mss > most) c->mss = most;
+    if (c->dev == dev) c->mss = min_u32(c->mss, dev->mtu - tcp_hdrlen(c));
 }

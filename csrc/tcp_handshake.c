@@ -8,19 +8,19 @@
 
 static struct tcp_conn *inherit(struct net *net, struct tcp_conn *l, const struct tcp_seg *s)
 {
-  struct tcp_conn *c = tcp_alloc(net);
+  struct tcp_conn *c = tcp_alloc(net, ipaddr_kind(l->sconn.laddr));
   if (c == NULL) return NULL;
   c->passive = true;
   c->listener = l;
-  c->lport = s->dport;
-  c->rport = s->sport;
-  c->laddr = s->p->dst;
-  c->raddr = s->p->src;
-  c->ttl = l->ttl;
-  c->tos = l->tos;
-  c->boundif = l->boundif;
-  c->rcvbufs = l->rcvbufs;
-  c->sndbufs = l->sndbufs;
+  c->sconn.lport = s->dport;
+  c->sconn.rport = s->sport;
+  c->sconn.laddr = s->p->dst;
+  c->sconn.raddr = s->p->src;
+  c->sconn.ttl = l->sconn.ttl;
+  c->sconn.tos = l->sconn.tos;
+  c->sconn.boundif = l->sconn.boundif;
+  c->sconn.rcvbufs = l->sconn.rcvbufs;
+  c->sconn.sndbufs = l->sconn.sndbufs;
   c->nodelay = l->nodelay;
   c->keepalive = l->keepalive;
   c->keepidle = l->keepidle;
@@ -74,7 +74,7 @@ void tcp_listening(struct net *net, struct tcp_conn *l, struct tcp_seg *s)
 void tcp_established(struct net *net, struct tcp_conn *c)
 {
   c->state = TCP_ESTABLISHED;
-  c->flags |= SF_CONNECTED;
+  c->sconn.flags |= SF_CONNECTED;
   tcp_cc_start(net, c);
   if (c->keepalive) tcp_timer_set(net, c, TCPT_KEEP, c->keepidle);
   struct tcp_conn *l = c->listener;
@@ -84,9 +84,9 @@ void tcp_established(struct net *net, struct tcp_conn *c)
       l->accept_tail = c;
       l->npending++;
       c->accept_next = NULL;
-      netwait_wake(net->board, &l->rx);
+      netwait_wake(net->board, &l->sconn.rx);
     }
-  netwait_wake_all(net->board, &c->snd);
+  netwait_wake_all(net->board, &c->sconn.snd);
 }
 
 /* SYN-SENT: the answer to our call. */

@@ -10,10 +10,10 @@ static uint32_t ready(struct board *b, const struct tcp_conn *c)
 {
   if (c->state == TCP_LISTEN) return c->accept_head ? NET_POLLIN : 0;
   if (c->state == TCP_ALLOCATED || c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD)
-    return c->flags & SF_NONBLOCK ? 0 : NET_POLLERR | NET_POLLHUP;
+    return c->sconn.flags & SF_NONBLOCK ? 0 : NET_POLLERR | NET_POLLHUP;
   uint32_t events = readahead_len(&c->readahead) || c->finrcvd || c->rdshut ? NET_POLLIN : 0;
   if (c->state == TCP_CLOSED) return events | NET_POLLERR | NET_POLLHUP;
-  bool room = (!c->sndbufs || c->txsize < c->sndbufs) && iob_navail(b, send_throttled(b->net)) > 0
+  bool room = (!c->sconn.sndbufs || c->txsize < c->sconn.sndbufs) && iob_navail(b, send_throttled(b->net)) > 0
               && b->net->tcp->wrb_free;
   if (c->fin || room || !b->net->cfg[NETCFG_TCP_WRITE_BUFFERS]) events |= NET_POLLOUT;
   return events;
@@ -23,7 +23,7 @@ int32_t tcp_pollsetup(struct board *b, int32_t conn, int32_t poller, uint32_t ev
 {
   struct tcp_conn *c = tcp_find(b, conn);
   if (c == NULL) return -EBADF;
-  struct poll_place at = { .rx = &c->rx, .snd = &c->snd, .wrb = &b->net->tcp->wrbwait };
+  struct poll_place at = { .rx = &c->sconn.rx, .snd = &c->sconn.snd, .wrb = &b->net->tcp->wrbwait };
   at.room = send_throttled(b->net) ? POLL_ROOM_THROTTLED : POLL_ROOM_ANY;
   return poll_watch(b, poller, &at, events, b->net->cfg[NETCFG_TCP_NPOLLWAITERS]);
 }
@@ -48,26 +48,12 @@ int64_t tcp_get(struct board *b, int32_t conn, uint32_t what)
   if (c->state == TCP_CLOSED && !c->owned) return -EBADF;
   switch (what)
     {
-      case SOCK_FLAGS:    return c->flags;
       case SOCK_STATE:    return c->state;
-      case SOCK_LADDR:    return c->laddr;
-      case SOCK_LPORT:    return c->lport;
-      case SOCK_RADDR:    return c->raddr;
-      case SOCK_RPORT:    return c->rport;
-      case SOCK_RCVBUF:   return c->rcvbufs;
-      case SOCK_SNDBUF:   return c->sndbufs;
-      case SOCK_REUSE:    return c->reuseaddr;
-      case SOCK_TTL:      return c->ttl;
-      case SOCK_TOS:      return c->tos;
       case SOCK_LINGER:   return c->linger;
-      case SOCK_BOUNDIF:  return c->boundif;
-      case SOCK_ERROR:    return c->error;
       case SOCK_RXSIZE:   return readahead_len(&c->readahead);
       case SOCK_TXSIZE:   return c->txsize;
       case SOCK_QUEUED:   return (int64_t)(c->acked + c->txsize);
       case SOCK_SENT:     return (int64_t)c->acked;
-      case SOCK_RXSEM:    return c->rx.sem.id;
-      case SOCK_SNDSEM:   return c->snd.sem.id;
       case SOCK_WRBSEM:   return tcp->wrbwait.sem.id;
       case SOCK_READY:    return ready(b, c);
       case SOCK_NODELAY:  return c->nodelay;
@@ -82,7 +68,7 @@ int64_t tcp_get(struct board *b, int32_t conn, uint32_t what)
       case SOCK_TIMER:    return timer_left(b, c);
       case SOCK_UNACKED:  return c->snd_max - c->snd_una;
       case SOCK_NRTX:     return c->nrtx;
-      default:            return -EINVAL;
+      default:            return sconn_get(&c->sconn, what);
     }
 }
 
@@ -103,22 +89,10 @@ int32_t tcp_set(struct board *b, int32_t conn, uint32_t what, int64_t value)
   if (c == NULL) return -EBADF;
   switch (what)
     {
-      case SOCK_RCVBUF:   c->rcvbufs = (uint32_t)value; return 0;
-      case SOCK_SNDBUF:   c->sndbufs = (uint32_t)value; return 0;
-      case SOCK_REUSE:    c->reuseaddr = value; return 0;
-      case SOCK_ERROR:    c->error = (int32_t)value; return 0;
       case SOCK_KEEPALIVE: return set_keepalive(b->net, c, value);
       case SOCK_NODELAY:
         c->nodelay = value;
         tcp_pending(b->net, c);
-        return 0;
-      case SOCK_TTL:
-        if (value < 1 || value > 255) return -EINVAL;
-        c->ttl = (uint8_t)value;
-        return 0;
-      case SOCK_TOS:
-        if (value < 0 || value > 255) return -EINVAL;
-        c->tos = (uint8_t)value;
         return 0;
       case SOCK_LINGER:   c->linger = (int32_t)value; return 0;
       case SOCK_MSS:                      /* before it is connected; afterwards it changes nothing, as in NuttX */
@@ -139,15 +113,17 @@ int32_t tcp_set(struct board *b, int32_t conn, uint32_t what, int64_t value)
         if (value < 0 || value > INT32_MAX) return -EINVAL;
         c->user_timeout = value * 1000000;
         return 0;
-      case SOCK_BOUNDIF:
-        if (value && netdev_find(b, (int32_t)value) == NULL) return -ENODEV;
-        c->boundif = (uint8_t)value;
-        return 0;
-      case SOCK_NONBLOCK:
-        c->flags = (uint8_t)(value ? c->flags | SF_NONBLOCK : c->flags & ~SF_NONBLOCK);
-        return 0;
-      default: return -EINVAL;
+      default: return sconn_set(b, &c->sconn, what, value);
     }
+}
+
+/* Its own name or its peer's. */
+
+int32_t tcp_name(struct board *b, int32_t conn, int32_t peer, uint8_t *out, uint32_t len)
+{
+  struct tcp *tcp = b->net ? b->net->tcp : NULL;
+  if (tcp == NULL || conn < 0 || (uint32_t)conn >= tcp->nconns) return -EBADF;
+  return sconn_name(&tcp->conn[conn].sconn, peer, out, len);
 }
 
 /* All connections, oldest first, also those that no socket has any more: how many numbers were stored. */

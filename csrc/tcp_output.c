@@ -41,20 +41,22 @@ void tcp_unlist(struct net *net, struct tcp_conn *c)
 
 static uint32_t header(struct net *net, struct tcp_conn *c, uint8_t *ip, uint32_t seq, uint32_t len, uint32_t flags)
 {
-  uint8_t *tcp = ip + IPv4_HDRLEN;
+  uint32_t hlen = ip_hdrlen(c->sconn.raddr);
+  uint8_t *tcp = ip + hlen;
   uint32_t n = TCP_HDRLEN + tcp_put_options(c, tcp + TCP_HDRLEN, flags, len);
   uint32_t scale = flags & TCP_SYN ? 0 : c->rcv_scale, w = tcp_offer(net, c, scale);
-  put16(tcp, c->lport);
-  put16(tcp + 2, c->rport);
+  put16(tcp, c->sconn.lport);
+  put16(tcp + 2, c->sconn.rport);
   put32(tcp + 4, seq);
   put32(tcp + 8, flags & TCP_ACK ? c->rcv_nxt : 0);
   tcp[12] = (uint8_t)(n / 4 << 4);
   tcp[13] = (uint8_t)flags;
   put16(tcp + 14, w >> scale);
   put32(tcp + 16, 0);
-  ipv4_header(net, ip, IPv4_HDRLEN + n + len, IP_PROTO_TCP, c->laddr, c->raddr, c->ttl);
-  ipv4_settos(ip, c->tos);
-  return IPv4_HDRLEN + n;
+  struct ip_head head = { .src = c->sconn.laddr, .dst = c->sconn.raddr, .proto = IP_PROTO_TCP, .ttl = c->sconn.ttl,
+                          .tos = c->sconn.tos };
+  ip_header(net, ip, hlen + n + len, &head);
+  return hlen + n;
 }
 
 /* A segment as a chain, complete; NULL without buffers. `len` bytes from `offset` behind snd_una. */
@@ -70,7 +72,7 @@ static struct iob_s *segment(struct net *net, struct tcp_conn *c, uint32_t seq, 
       dev->stats.tx_noiob++;
       return NULL;
     }
-  uint8_t flat[IPv4_HDRLEN + TCP_HDRLEN + TCP_MAXOPTLEN];
+  uint8_t flat[IPv6_HDRLEN + TCP_HDRLEN + TCP_MAXOPTLEN];
   uint32_t n = header(net, c, flat, seq, len, flags);
   iob->io_offset = NET_LL_GUARDSIZE;
   if (iob_copyin(b, iob, flat, n, 0, false) < 0 || (len && tcp_write_clone(net, c, offset, len, iob, n) < 0))
@@ -81,9 +83,10 @@ static struct iob_s *segment(struct net *net, struct tcp_conn *c, uint32_t seq, 
     }
   if (net->cfg[NETCFG_TCP_CHECKSUMS])
     {
-      uint64_t sum = csum_pseudo(c->laddr, c->raddr, IP_PROTO_TCP, n - IPv4_HDRLEN + len);
-      csum_put(iob_at(iob, IPv4_HDRLEN + 16), csum_fold(csum_iob(sum, iob, IPv4_HDRLEN)));
-      charge(b, COST_CSUM, n - IPv4_HDRLEN + len);
+      uint32_t hlen = ip_hdrlen(c->sconn.raddr), whole = n - hlen + len;
+      uint64_t sum = csum_pseudo(c->sconn.laddr, c->sconn.raddr, IP_PROTO_TCP, whole);
+      csum_put(iob_at(iob, hlen + 16), csum_fold(csum_iob(sum, iob, hlen)));
+      charge(b, COST_CSUM, whole);
     }
   return iob;
 }
@@ -127,7 +130,7 @@ static enum sent send(struct net *net, struct tcp_conn *c, uint32_t seq, uint32_
   if (iob == NULL) return NO_IOB;
   c->snd_nxt = next;
   has_left(net, c, seq, len + !!(flags & TCP_SYN) + !!(flags & TCP_FIN), flags);
-  ipv4_out(c->dev, iob, c->raddr);
+  ip_out(c->dev, iob, c->sconn.raddr);
   return SENT;
 }
 
@@ -139,7 +142,7 @@ static void reply(struct net *net, struct tcp_conn *c, uint32_t seq, uint32_t fl
   if (iob == NULL) return;
   if (flags & TCP_SYN) c->snd_nxt = seq + 1;
   has_left(net, c, seq, flags & TCP_SYN ? 1 : 0, flags);
-  ipv4_reply(c->dev, iob, c->raddr);
+  ip_reply(c->dev, iob, c->sconn.raddr);
 }
 
 /* The number of a segment that is only an acknowledgement: behind everything that was ever sent, not where sending has
@@ -183,8 +186,9 @@ void tcp_refuse(struct tcp_seg *s)
       return;
     }
   iob->io_offset = NET_LL_GUARDSIZE;
-  iob->io_len = (uint16_t)(iob->io_pktlen = IPv4_HDRLEN + TCP_HDRLEN);
-  uint8_t *ip = iob_at(iob, 0), *tcp = ip + IPv4_HDRLEN;
+  uint32_t hlen = ip_hdrlen(p->dst);
+  iob->io_len = (uint16_t)(iob->io_pktlen = hlen + TCP_HDRLEN);
+  uint8_t *ip = iob_at(iob, 0), *tcp = ip + hlen;
   bool ack = s->flags & TCP_ACK;
   memset(tcp, 0, TCP_HDRLEN);
   put16(tcp, s->dport);
@@ -196,10 +200,11 @@ void tcp_refuse(struct tcp_seg *s)
   tcp[12] = TCP_HDRLEN / 4 << 4;
   tcp[13] = ack ? TCP_RST : TCP_RST | TCP_ACK;
   csum_put(tcp + 16, csum_fold(csum_add(csum_pseudo(p->dst, p->src, IP_PROTO_TCP, TCP_HDRLEN), tcp, TCP_HDRLEN)));
-  ipv4_header(net, ip, IPv4_HDRLEN + TCP_HDRLEN, IP_PROTO_TCP, p->dst, p->src, IP_TTL_DEFAULT);
+  struct ip_head head = { .src = p->dst, .dst = p->src, .proto = IP_PROTO_TCP, .ttl = IP_TTL_DEFAULT };
+  ip_header(net, ip, hlen + TCP_HDRLEN, &head);
   net->stats.tcp.sent++;
   net->stats.tcp_synrst++;
-  ipv4_reply(dev, iob, p->src);
+  ip_reply(dev, iob, p->src);
 }
 
 /* What goes out next. */
@@ -217,7 +222,7 @@ static uint32_t cut_to_iobs(const struct net *net, const struct tcp_conn *c, uin
 {
   struct board *b = net->board;
   uint32_t size = b->iob.bufsize, room = (uint32_t)iob_navail(b, false) * size;
-  uint32_t headers = NET_LL_GUARDSIZE + IPv4_HDRLEN + TCP_HDRLEN + tcp_optlen(c);
+  uint32_t headers = NET_LL_GUARDSIZE + tcp_hdrlen(c) + tcp_optlen(c);
   if (len + headers < room || room <= headers + 1) return len;
   return min_u32(len, min_u32(size, room - headers - 1));
 }

@@ -33,8 +33,8 @@ static uint32_t parked(const struct tcp_conn *c)
 static uint32_t within_rcvbuf(const struct tcp_conn *c, uint32_t w)
 {
   uint32_t used = readahead_len(&c->readahead);
-  if (c->rcvbufs == 0) return w;
-  return used < c->rcvbufs ? min_u32(w, c->rcvbufs - used) : 0;
+  if (c->sconn.rcvbufs == 0) return w;
+  return used < c->sconn.rcvbufs ? min_u32(w, c->sconn.rcvbufs - used) : 0;
 }
 
 static uint32_t representable(uint32_t w, uint32_t scale)
@@ -106,7 +106,7 @@ static void take(struct net *net, struct tcp_conn *c, struct iob_s *iob)
     }
   trace_put(net->board, TR_TCP_IN, tcp_number(net, c), iob->io_pktlen);
   readahead_add(net, &c->readahead, iob, IOB_OWNER(IOB_OWNER_TCP_READ, tcp_number(net, c)));
-  netwait_wake(net->board, &c->rx);
+  netwait_wake(net->board, &c->sconn.rx);
 }
 
 /* Out of order: runs, sorted, never touching or overlapping each other. */

@@ -3,11 +3,11 @@
 
 #include "tcp.h"
 
-int32_t tcp_socket(struct board *b)
+int32_t tcp_socket(struct board *b, uint32_t family)
 {
   struct net *net = b->net;
   if (net == NULL || net->tcp == NULL) return -ENODEV;
-  struct tcp_conn *c = tcp_alloc(net);
+  struct tcp_conn *c = tcp_alloc(net, family == NET_AF_INET6 ? IP_V6 : IP_V4);
   if (c == NULL) return -ENOMEM;
   c->owned = true;
   return (int32_t)tcp_number(net, c);
@@ -44,20 +44,24 @@ int64_t tcp_close(struct board *b, int32_t conn, int32_t abort)
   return answer(b, 0);
 }
 
-int32_t tcp_bind(struct board *b, int32_t conn, uint32_t laddr, uint32_t port)
+int32_t tcp_bind(struct board *b, int32_t conn, const uint8_t *addr, uint32_t port)
 {
   struct tcp_conn *c = tcp_find(b, conn);
+  struct ipaddr laddr;
   if (c == NULL) return -EBADF;
-  if (port > 65535 || c->lport || c->state != TCP_ALLOCATED) return -EINVAL;
-  if (laddr != INADDR_ANY && laddr != INADDR_LOOPBACK && !netdev_isours(b, laddr)) return -EADDRNOTAVAIL;
+  int ret = sconn_address(&c->sconn, addr, &laddr);
+  if (ret < 0) return ret;
+  if (port > 65535 || c->sconn.lport || c->state != TCP_ALLOCATED) return -EINVAL;
+  bool special = ipaddr_isany(laddr) || ipaddr_equal(laddr, ipaddr_selflike(laddr));
+  if (!special && !netdev_isours(b, laddr)) return -EADDRNOTAVAIL;
   if (port && tcp_port_taken(b->net, c, laddr, (uint16_t)port)) return -EADDRINUSE;
-  c->laddr = laddr;
-  c->lport = (uint16_t)port;
-  int ret = tcp_autobind(b->net, c);
+  c->sconn.laddr = laddr;
+  c->sconn.lport = (uint16_t)port;
+  ret = tcp_autobind(b->net, c);
   if (ret < 0)
-    c->laddr = INADDR_ANY;
+    c->sconn.laddr = ipaddr_anylike(laddr);
   else
-    c->flags |= SF_BOUND;
+    c->sconn.flags |= SF_BOUND;
   return ret;
 }
 
@@ -68,11 +72,11 @@ int32_t tcp_listen(struct board *b, int32_t conn, int32_t backlog)
   if (c->state != TCP_ALLOCATED && c->state != TCP_LISTEN) return -EINVAL;
   int ret = tcp_autobind(b->net, c);
   if (ret < 0) return ret;
-  if (c->state == TCP_ALLOCATED && tcp_port_taken(b->net, c, c->laddr, c->lport)) return -EADDRINUSE;
+  if (c->state == TCP_ALLOCATED && tcp_port_taken(b->net, c, c->sconn.laddr, c->sconn.lport)) return -EADDRINUSE;
   uint32_t most = (uint32_t)b->net->cfg[NETCFG_TCPBACKLOG_CONNS];
   c->backlog = backlog < 1 ? 1 : (uint32_t)backlog < most ? (uint32_t)backlog : most;
   c->state = TCP_LISTEN;
-  c->flags |= SF_LISTENING;
+  c->sconn.flags |= SF_LISTENING;
   return 0;
 }
 
@@ -86,7 +90,7 @@ int64_t tcp_accept(struct board *b, int32_t conn, uint32_t flags)
   charge(b, COST_CALL, 1);
   if (l->state != TCP_LISTEN) return answer(b, -EINVAL);
   struct tcp_conn *c = l->accept_head;
-  if (c == NULL) return answer(b, flags & MSG_DONTWAIT ? -EAGAIN : netwait_expect(&l->rx, -EAGAIN));
+  if (c == NULL) return answer(b, flags & MSG_DONTWAIT ? -EAGAIN : netwait_expect(&l->sconn.rx, -EAGAIN));
   l->accept_head = c->accept_next;
   if (l->accept_head == NULL) l->accept_tail = NULL;
   l->npending--;
@@ -96,32 +100,33 @@ int64_t tcp_accept(struct board *b, int32_t conn, uint32_t flags)
   return answer(b, (int64_t)tcp_number(b->net, c));
 }
 
-/* Begins to connect: 0; NET_WAIT_ARP. The SYN leaves when the device asks for it, and tcp_connected() says what became
+/* Begins to connect: 0; NET_WAIT_NEIGHBOR. The SYN leaves when the device asks for it, and tcp_connected() says what became
  * of it. */
 
-int64_t tcp_connect(struct board *b, int32_t conn, uint32_t raddr, uint32_t port)
+int64_t tcp_connect(struct board *b, int32_t conn, const uint8_t *addr, uint32_t port)
 {
   struct net *net = b->net;
   struct tcp_conn *c = tcp_find(b, conn);
-  uint32_t hop;
+  struct ipaddr raddr;
   if (c == NULL) return -EBADF;
   charge(b, COST_CALL, 1);
   if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD) return -EALREADY;
   if (c->state != TCP_ALLOCATED) return c->state == TCP_LISTEN ? -EOPNOTSUPP : -EISCONN;
   if (port == 0 || port > 65535) return -EADDRNOTAVAIL;
-  if (raddr == INADDR_ANY) raddr = INADDR_LOOPBACK;
-  if (raddr == INADDR_BROADCAST || IN_MULTICAST(raddr)) return -EADDRNOTAVAIL;       /* RFC 9293 MUST-46 */
-  struct netdev *dev = c->boundif ? netdev_find(b, c->boundif) : netdev_foraddr(b, raddr);
+  int ret = sconn_address(&c->sconn, addr, &raddr);
+  if (ret < 0) return ret;
+  if (ipaddr_isany(raddr)) raddr = ipaddr_selflike(raddr);
+  if (ipaddr_ismulticast(raddr) || ipaddr_equal(raddr, ipaddr_v4(INADDR_BROADCAST))) return -EADDRNOTAVAIL;   /* MUST-46 */
+  struct netdev *dev = c->sconn.boundif ? netdev_find(b, c->sconn.boundif) : netdev_foraddr(b, raddr);
   if (dev == NULL || !(dev->flags & IFF_UP)) return -ENETUNREACH;
   if (netdev_isbroadcast(dev, raddr)) return -EADDRNOTAVAIL;
-  int arp = arp_need(dev, raddr, &hop);
-  if (arp == -ENOENT || arp == -EINPROGRESS) arp = net->cfg[NETCFG_ARP_SEND] ? NET_WAIT_ARP : 0;
-  if (arp < 0) return arp == NET_WAIT_ARP ? arp : -ENETUNREACH;
-  if (c->laddr == INADDR_ANY) c->laddr = raddr == dev->ipaddr ? raddr : dev->ipaddr;
-  int ret = tcp_autobind(net, c);
+  ret = neighbor_wanted(dev, raddr);
   if (ret < 0) return ret;
-  c->raddr = raddr;
-  c->rport = (uint16_t)port;
+  if (ipaddr_isany(c->sconn.laddr)) c->sconn.laddr = netdev_has(dev, raddr) ? raddr : netdev_source(dev, raddr);
+  ret = tcp_autobind(net, c);
+  if (ret < 0) return ret;
+  c->sconn.raddr = raddr;
+  c->sconn.rport = (uint16_t)port;
   tcp_open(c, dev);
   c->state = TCP_SYN_SENT;
   tcp_pending(net, c);
@@ -135,10 +140,10 @@ int32_t tcp_connected(struct board *b, int32_t conn, uint32_t flags)
   struct tcp_conn *c = tcp_find(b, conn);
   if (c == NULL) return -EBADF;
   if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD)
-    return flags & MSG_DONTWAIT ? -EAGAIN : netwait_expect(&c->snd, -EAGAIN);
+    return flags & MSG_DONTWAIT ? -EAGAIN : netwait_expect(&c->sconn.snd, -EAGAIN);
   if (tcp_synchronized(c)) return 0;
-  int32_t error = c->error ? c->error : ENOTCONN;
-  c->error = 0;
+  int32_t error = c->sconn.error ? c->sconn.error : ENOTCONN;
+  c->sconn.error = 0;
   return -error;
 }
 
@@ -146,23 +151,20 @@ int32_t tcp_connected(struct board *b, int32_t conn, uint32_t flags)
 
 static int32_t pending_error(struct tcp_conn *c, int32_t otherwise)
 {
-  int32_t error = c->error ? -c->error : otherwise;
-  c->error = 0;
+  int32_t error = c->sconn.error ? -c->sconn.error : otherwise;
+  c->sconn.error = 0;
   return error;
 }
 
-/* Whether it may send: 0, NET_WAIT_ARP, -errno. */
+/* Whether it may send: 0, NET_WAIT_NEIGHBOR, -errno. */
 
 static int64_t may_send(struct board *b, struct tcp_conn *c)
 {
-  uint32_t hop;
   charge(b, COST_CALL, 1);
-  if (c->state == TCP_CLOSED) return pending_error(c, c->flags & SF_CONNECTED ? -EPIPE : -ENOTCONN);
+  if (c->state == TCP_CLOSED) return pending_error(c, c->sconn.flags & SF_CONNECTED ? -EPIPE : -ENOTCONN);
   if (!tcp_synchronized(c)) return -ENOTCONN;
   if (c->fin) return -EPIPE;
-  int arp = arp_need(c->dev, c->raddr, &hop);
-  if ((arp == -ENOENT || arp == -EINPROGRESS) && b->net->cfg[NETCFG_ARP_SEND]) return NET_WAIT_ARP;
-  return arp == -ENETUNREACH ? -ENETUNREACH : 0;
+  return neighbor_wanted(c->dev, c->sconn.raddr);
 }
 
 static int64_t start(struct board *b, struct tcp_conn *c, const uint8_t *data, uint32_t len, struct iob_s *first)
@@ -185,8 +187,8 @@ int64_t tcp_send(struct board *b, int32_t conn, const uint8_t *data, uint32_t le
   struct tcp_conn *c = tcp_find(b, conn);
   if (c == NULL) return -EBADF;
   int64_t r = start(b, c, data, len, NULL);
-  if (r <= NET_WAIT_ARP && r != NET_WAIT_ARP && flags & MSG_DONTWAIT) r = -EAGAIN;
-  if (r == NET_WAIT_SND) r = netwait_expect(&c->snd, (int)r);
+  if (r <= NET_WAIT_NEIGHBOR && r != NET_WAIT_NEIGHBOR && flags & MSG_DONTWAIT) r = -EAGAIN;
+  if (r == NET_WAIT_SND) r = netwait_expect(&c->sconn.snd, (int)r);
   if (r == NET_WAIT_WRB) r = netwait_expect(&b->net->tcp->wrbwait, (int)r);
   return answer(b, r);
 }
@@ -203,7 +205,7 @@ int64_t tcp_send_iob(struct board *b, int32_t conn, const uint8_t *data, uint32_
       return answer(b, -EBADF);
     }
   int64_t r = start(b, c, data, len, &b->iob.iobs[index]);
-  if (r == NET_WAIT_SND) r = netwait_expect(&c->snd, (int)r);
+  if (r == NET_WAIT_SND) r = netwait_expect(&c->sconn.snd, (int)r);
   if (r == NET_WAIT_WRB) r = netwait_expect(&b->net->tcp->wrbwait, (int)r);
   return answer(b, r);
 }
@@ -218,7 +220,7 @@ int64_t tcp_send_direct(struct board *b, int32_t conn, const uint8_t *data, uint
   if (c == NULL) return -EBADF;
   int64_t r = may_send(b, c);
   if (r == 0) r = tcp_lend(c, data, len, this_task(b) ? this_task(b)->pid : 0);
-  if (r == NET_WAIT_SND) r = netwait_expect(&c->snd, (int)r);
+  if (r == NET_WAIT_SND) r = netwait_expect(&c->sconn.snd, (int)r);
   if (r == 0) tcp_pending(b->net, c);
   return answer(b, r);
 }
@@ -229,8 +231,8 @@ int32_t tcp_drained(struct board *b, int32_t conn)
 {
   struct tcp_conn *c = tcp_find(b, conn);
   if (c == NULL) return -EBADF;
-  if (c->error) return pending_error(c, 0);
-  return c->txsize == 0 ? 0 : netwait_expect(&c->snd, -EAGAIN);
+  if (c->sconn.error) return pending_error(c, 0);
+  return c->txsize == 0 ? 0 : netwait_expect(&c->sconn.snd, -EAGAIN);
 }
 
 /* The task that sends is about to leave send(): how many of its bytes have left the board, and may not have arrived. */
@@ -262,10 +264,10 @@ int64_t tcp_recv(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, uint
         }
       return answer(b, n);
     }
-  if (c->state == TCP_CLOSED) return answer(b, pending_error(c, c->flags & SF_CONNECTED ? 0 : -ENOTCONN));
+  if (c->state == TCP_CLOSED) return answer(b, pending_error(c, c->sconn.flags & SF_CONNECTED ? 0 : -ENOTCONN));
   if (!tcp_synchronized(c)) return answer(b, -ENOTCONN);
   if (len == 0 || c->finrcvd || c->rdshut) return answer(b, 0);
-  return answer(b, flags & MSG_DONTWAIT ? -EAGAIN : netwait_expect(&c->rx, -EAGAIN));
+  return answer(b, flags & MSG_DONTWAIT ? -EAGAIN : netwait_expect(&c->sconn.rx, -EAGAIN));
 }
 
 /* how: 1 no more reading, 2 no more writing, 3 both. A listener only stops listening, whatever it is. */

@@ -42,6 +42,6 @@ int64_t tcp_take_back(struct net *net, struct tcp_conn *c)
     }
   else
     tcp_pending(net, c);                      /* a FIN may have waited behind what is not sent now */
-  netwait_wake_all(net->board, &c->snd);
+  netwait_wake_all(net->board, &c->sconn.snd);
   return out;
 }

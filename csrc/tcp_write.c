@@ -88,14 +88,14 @@ int64_t tcp_buffer(struct net *net, struct tcp_conn *c, const uint8_t *data, uin
   while (done < len)
     {
       uint32_t most = len - done;
-      if (c->sndbufs)
+      if (c->sconn.sndbufs)
         {
-          if (c->txsize >= c->sndbufs)
+          if (c->txsize >= c->sconn.sndbufs)
             {
               r = NET_WAIT_SND;
               break;
             }
-          most = min_u32(most, c->sndbufs - c->txsize);
+          most = min_u32(most, c->sconn.sndbufs - c->txsize);
         }
       r = tcp_fill(net, c, data + done, most, &first);
       if (r < 0) break;

@@ -3,14 +3,16 @@
  * A socket has one chain for all its datagrams. Each is preceded by UDP_METALEN bytes in the room that its headers
  * had, so that keeping it needs no further buffer:
  *
- *   2 payload length, 1 interface, 1 size of the address, 16 sockaddr_in (family, port, address, 8 zero bytes)
+ *   2 payload length, 1 interface, 1 size of the address, then as many bytes of that:
+ *   16 sockaddr_in (family, port, address, 8 zero bytes), or
+ *   28 sockaddr_in6 (family, port, flow information, address, scope)
  */
 #include "inet.h"
 
 struct udp_conn *udp_find(struct board *b, int32_t conn)
 {
   struct net *net = b->net;
-  if (net == NULL || conn < 0 || (uint32_t)conn >= net->nudp || !net->udp[conn].flags) return NULL;
+  if (net == NULL || conn < 0 || (uint32_t)conn >= net->nudp || !net->udp[conn].sconn.flags) return NULL;
   return &net->udp[conn];
 }
 
@@ -26,11 +28,11 @@ static void udp_drop(struct rxpkt *p, uint64_t *count, enum rx_drop why)
   rx_drop(p, why);
 }
 
-/* Whether a socket takes what comes to this device, whatever it is addressed to. */
+/* Whether a socket takes what comes to this device, whatever IPv4 address it is for. */
 
 static bool takes_all(const struct udp_conn *c, const struct netdev *dev)
 {
-  return c->boundif == dev->index && c->laddr == INADDR_ANY && c->lport;
+  return c->sconn.boundif == dev->index && ipaddr_equal(c->sconn.laddr, ipaddr_v4(INADDR_ANY)) && c->sconn.lport;
 }
 
 bool udp_bound(const struct netdev *dev)
@@ -40,20 +42,43 @@ bool udp_bound(const struct netdev *dev)
   return false;
 }
 
+/* Bound to that address, or to every one of its kind. */
+
+static bool listens_at(const struct socket_conn *s, struct ipaddr addr)
+{
+  return ipaddr_equal(s->laddr, addr) || ipaddr_equal(s->laddr, ipaddr_anylike(addr));
+}
+
 /* The next socket, from c on, that takes a datagram of p to this port. A connected one listens to its peer only. */
 
 static struct udp_conn *udp_active(struct udp_conn *c, const struct rxpkt *p, uint16_t sport, uint16_t dport)
 {
-  bool ours = p->dst == p->dev->ipaddr || netdev_isbroadcast(p->dev, p->dst);
+  bool ours = netdev_has(p->dev, p->dst) || netdev_isgroup(p->dev, p->dst);
+  bool everybody = ipaddr_equal(p->dst, ipaddr_v4(INADDR_BROADCAST));
   for (; c; c = c->next)
     {
-      if (!ours && !takes_all(c, p->dev)) continue;
-      if (c->lport != dport || (c->laddr != INADDR_ANY && c->laddr != p->dst)) continue;
-      if (c->boundif && c->boundif != p->dev->index) continue;
-      if (!(c->flags & SF_CONNECTED)) return c;
-      if (c->rport == sport && (c->raddr == p->src || p->dst == INADDR_BROADCAST)) return c;
+      const struct socket_conn *s = &c->sconn;
+      if (s->lport != dport || !listens_at(s, p->dst) || (!ours && !takes_all(c, p->dev))) continue;
+      if (s->boundif && s->boundif != p->dev->index) continue;
+      if (!(s->flags & SF_CONNECTED)) return c;
+      if (s->rport == sport && (ipaddr_equal(s->raddr, p->src) || everybody)) return c;
     }
   return NULL;
+}
+
+static void put_meta(uint8_t *meta, const struct rxpkt *p, uint32_t len)
+{
+  bool v4 = ipaddr_isv4(p->src);
+  memset(meta, 0, udp_metalen(p->src));
+  put16(meta, len);
+  meta[2] = p->dev->index;
+  meta[3] = (uint8_t)(udp_metalen(p->src) - UDP_METALEN);
+  put16(meta + 4, v4 ? NET_AF_INET : NET_AF_INET6);
+  memcpy(meta + 6, p->ip + p->hlen, 2);
+  if (v4)
+    put32(meta + 8, ipaddr_tov4(p->src));
+  else
+    ipaddr_store(meta + 12, p->src);
 }
 
 /* The datagram is p's; its chain goes to the socket or to the pool. */
@@ -63,7 +88,7 @@ static void deliver(struct udp_conn *c, struct rxpkt *p)
   struct board *b = p->dev->board;
   struct net *net = b->net;
   uint32_t headers = p->hlen + UDP_HDRLEN, len = p->len - headers;
-  if (c->rcvbufs && readahead_len(&c->readahead) > c->rcvbufs)
+  if (c->sconn.rcvbufs && readahead_len(&c->readahead) > c->sconn.rcvbufs)
     {
       c->drops++;
       trace_put(b, TR_UDP_DROP, udp_number(net, c), len);
@@ -71,22 +96,15 @@ static void deliver(struct udp_conn *c, struct rxpkt *p)
       return;
     }
   struct iob_s *iob = p->iob;
-  uint32_t cut = headers - UDP_METALEN;
+  uint32_t cut = headers - udp_metalen(p->src);
   iob->io_offset = (uint16_t)(iob->io_offset + cut);
   iob->io_len = (uint16_t)(iob->io_len - cut);
   iob->io_pktlen -= cut;
 
-  uint8_t *meta = iob_at(iob, 0);
-  put16(meta, len);
-  meta[2] = p->dev->index;
-  meta[3] = 16;
-  put16(meta + 4, 2);                              /* AF_INET */
-  memcpy(meta + 6, p->ip + p->hlen, 2);
-  put32(meta + 8, p->src);
-  memset(meta + 12, 0, 8);
+  put_meta(iob_at(iob, 0), p, len);
   readahead_add(net, &c->readahead, iob, IOB_OWNER(IOB_OWNER_UDP_READ, udp_number(net, c)));
   trace_put(b, TR_UDP_IN, udp_number(net, c), len);
-  netwait_wake(b, &c->rx);
+  netwait_wake(b, &c->sconn.rx);
 }
 
 /* A datagram to everybody goes to every socket of that port; all but the last get a copy, if there are buffers. */
@@ -118,7 +136,8 @@ void udp_input(struct rxpkt *p)
       udp_drop(p, NULL, DROP_LENGTH);
       return;
     }
-  if ((udp[6] | udp[7]) && net->cfg[NETCFG_UDP_CHECKSUMS])
+  bool summed = (udp[6] | udp[7]) || !ipaddr_isv4(p->src);      /* IPv6 has no datagrams without, RFC 8200 8.1 */
+  if (summed && net->cfg[NETCFG_UDP_CHECKSUMS])
     {
       charge(net->board, COST_CSUM, len);
       if (csum_fold(csum_rx(csum_pseudo(p->src, p->dst, IP_PROTO_UDP, len), p)) != 0)
@@ -130,10 +149,11 @@ void udp_input(struct rxpkt *p)
 
   uint16_t sport = (uint16_t)get16(udp), dport = (uint16_t)get16(udp + 2);
   struct udp_conn *c = udp_active(net->udp_head, p, sport, dport), *next;
-  if (c == NULL && p->dst == p->dev->ipaddr)
+  bool single = netdev_has(p->dev, p->dst);
+  if (c == NULL && single)
     {
       net->stats.udp.drop++;
-      icmp_error(p, ICMP_DEST_UNREACHABLE, ICMP_PORT_UNREACH);
+      icmp_unreachable_port(p);
       return;
     }
   if (c == NULL)
@@ -141,7 +161,7 @@ void udp_input(struct rxpkt *p)
       udp_drop(p, NULL, DROP_NOBODY);
       return;
     }
-  if (p->dst != p->dev->ipaddr)
+  if (!single)
     while ((next = udp_active(c->next, p, sport, dport)) && deliver_copy(c, p)) c = next;
   deliver(c, p);
 }
@@ -150,15 +170,16 @@ void udp_input(struct rxpkt *p)
  * datagrams is meant.
  */
 
-void udp_error(struct netdev *dev, uint32_t laddr, uint16_t lport, uint32_t raddr, uint16_t rport, int32_t error)
+void udp_error(struct netdev *dev, const struct quoted *q, int32_t error)
 {
   struct board *b = dev->board;
   for (struct udp_conn *c = b->net->udp_head; c; c = c->next)
     {
-      if (!(c->flags & SF_CONNECTED) || c->lport != lport || c->raddr != raddr || c->rport != rport) continue;
-      if (c->laddr != INADDR_ANY && c->laddr != laddr) continue;
-      c->error = error;
-      netwait_wake_all(b, &c->rx);
+      struct socket_conn *s = &c->sconn;
+      if (!(s->flags & SF_CONNECTED) || s->lport != q->lport || s->rport != q->rport) continue;
+      if (!ipaddr_equal(s->raddr, q->raddr) || !listens_at(s, q->laddr)) continue;
+      s->error = error;
+      netwait_wake_all(b, &s->rx);
     }
 }
 
@@ -170,8 +191,8 @@ void udp_netdown(struct netdev *dev)
   for (struct udp_conn *c = net->udp_head; c; c = c->next)
     {
       udp_write_discard(net, c, dev->index);
-      if (c->laddr == INADDR_ANY || c->laddr != dev->ipaddr) continue;
-      if (c->rx.expected || c->rx.polled) c->error = ENETUNREACH;
-      netwait_wake_all(net->board, &c->rx);
+      if (ipaddr_isany(c->sconn.laddr) || !netdev_has(dev, c->sconn.laddr)) continue;
+      if (c->sconn.rx.expected || c->sconn.rx.polled) c->sconn.error = ENETUNREACH;
+      netwait_wake_all(net->board, &c->sconn.rx);
     }
 }

@@ -5,26 +5,26 @@
 /* A port is taken if another socket has it on the same address, or on every address; two that both allow it share one
  * (NuttX udp_find_conn). */
 
-static bool port_taken(const struct net *net, const struct udp_conn *self, uint32_t laddr, uint16_t port, bool reuse)
+static bool port_taken(const struct net *net, const struct udp_conn *self, struct ipaddr laddr, uint16_t port, bool reuse)
 {
   for (const struct udp_conn *c = net->udp_head; c; c = c->next)
     {
-      if (c == self || c->lport != port || (reuse && c->reuseaddr)) continue;
-      if (c->laddr == laddr || c->laddr == INADDR_ANY) return true;
+      if (c == self || c->sconn.lport != port || (reuse && c->sconn.reuseaddr)) continue;
+      if (ipaddr_equal(c->sconn.laddr, laddr) || ipaddr_equal(c->sconn.laddr, ipaddr_anylike(laddr))) return true;
     }
   return false;
 }
 
 int udp_autobind(struct net *net, struct udp_conn *c)
 {
-  if (c->lport) return 0;
+  if (c->sconn.lport) return 0;
   uint16_t start = net->last_port, port = start;
   do
     {
       port = port >= net->cfg[NETCFG_DEFAULT_MAX_PORT] ? (uint16_t)net->cfg[NETCFG_DEFAULT_MIN_PORT] : port + 1;
-      if (!port_taken(net, c, c->laddr, port, false))
+      if (!port_taken(net, c, c->sconn.laddr, port, false))
         {
-          c->lport = net->last_port = port;
+          c->sconn.lport = net->last_port = port;
           return 0;
         }
     }
@@ -32,17 +32,15 @@ int udp_autobind(struct net *net, struct udp_conn *c)
   return -EADDRINUSE;
 }
 
-int32_t udp_socket(struct board *b)
+int32_t udp_socket(struct board *b, uint32_t family)
 {
   struct net *net = b->net;
   if (net == NULL) return -ENODEV;
   struct udp_conn *c = net->udp;
-  while (c < net->udp + net->nudp && c->flags) c++;
+  while (c < net->udp + net->nudp && c->sconn.flags) c++;
   if (c == net->udp + net->nudp) return -ENOMEM;
-  struct netwait rx = netwait_renew(&c->rx), snd = netwait_renew(&c->snd);
-  *c = (struct udp_conn){ .flags = SF_INITD, .rx = rx, .snd = snd, .ttl = IP_TTL_DEFAULT };
-  c->rcvbufs = (uint32_t)net->cfg[NETCFG_RECV_BUFSIZE];
-  c->sndbufs = (uint32_t)net->cfg[NETCFG_SEND_BUFSIZE];
+  *c = (struct udp_conn){ .sconn = c->sconn };
+  sconn_init(net, &c->sconn, family == NET_AF_INET6 ? IP_V6 : IP_V4);
   c->prev = net->udp_tail;
   if (net->udp_tail)
     net->udp_tail->next = c;
@@ -69,53 +67,60 @@ int64_t udp_close(struct board *b, int32_t conn)
   if (net->udp_turn == c) net->udp_turn = c->next;
   *(c->prev ? &c->prev->next : &net->udp_head) = c->next;
   *(c->next ? &c->next->prev : &net->udp_tail) = c->prev;
-  c->flags = 0;
-  c->lport = 0;
-  netwait_wake_all(b, &c->rx);
-  netwait_wake_all(b, &c->snd);
+  c->sconn.flags = 0;
+  c->sconn.lport = 0;
+  netwait_wake_all(b, &c->sconn.rx);
+  netwait_wake_all(b, &c->sconn.snd);
   return answer(b, 0);
 }
 
-int32_t udp_bind(struct board *b, int32_t conn, uint32_t laddr, uint32_t port)
+int32_t udp_bind(struct board *b, int32_t conn, const uint8_t *addr, uint32_t port)
 {
   struct udp_conn *c = udp_find(b, conn);
+  struct ipaddr laddr;
   if (c == NULL) return -EBADF;
-  if (port > 65535 || c->lport) return -EINVAL;
-  bool special = laddr == INADDR_ANY || laddr == INADDR_LOOPBACK || laddr == INADDR_BROADCAST || IN_MULTICAST(laddr);
+  int ret = sconn_address(&c->sconn, addr, &laddr);
+  if (ret < 0) return ret;
+  if (port > 65535 || c->sconn.lport) return -EINVAL;
+  bool special = ipaddr_isany(laddr) || ipaddr_equal(laddr, ipaddr_selflike(laddr)) || ipaddr_ismulticast(laddr)
+                 || ipaddr_equal(laddr, ipaddr_v4(INADDR_BROADCAST));
   if (!special && !netdev_isours(b, laddr)) return -EADDRNOTAVAIL;
-  if (port && port_taken(b->net, c, laddr, (uint16_t)port, c->reuseaddr)) return -EADDRINUSE;
-  uint32_t was = c->laddr;
-  c->laddr = laddr;
-  c->lport = (uint16_t)port;
-  int ret = udp_autobind(b->net, c);
+  if (port && port_taken(b->net, c, laddr, (uint16_t)port, c->sconn.reuseaddr)) return -EADDRINUSE;
+  struct ipaddr was = c->sconn.laddr;
+  c->sconn.laddr = laddr;
+  c->sconn.lport = (uint16_t)port;
+  ret = udp_autobind(b->net, c);
   if (ret < 0)
-    c->laddr = was;
+    c->sconn.laddr = was;
   else
-    c->flags |= SF_BOUND;
+    c->sconn.flags |= SF_BOUND;
   return ret;
 }
 
-/* Port 0 dissolves the association. 0.0.0.0 stands for this host. */
+/* Port 0 dissolves the association. The unspecified address stands for this host. */
 
-int32_t udp_connect(struct board *b, int32_t conn, uint32_t raddr, uint32_t port)
+int32_t udp_connect(struct board *b, int32_t conn, const uint8_t *addr, uint32_t port)
 {
   struct udp_conn *c = udp_find(b, conn);
+  struct ipaddr raddr;
   if (c == NULL) return -EBADF;
-  if (port > 65535) return -EINVAL;
-  c->flags = (uint8_t)(c->flags & ~SF_CONNECTED);
-  c->error = 0;
-  c->raddr = c->rport = 0;
-  if (port == 0) return 0;
-  int ret = udp_autobind(b->net, c);
+  int ret = sconn_address(&c->sconn, addr, &raddr);
   if (ret < 0) return ret;
-  c->raddr = raddr ? raddr : INADDR_LOOPBACK;
-  c->rport = (uint16_t)port;
-  c->flags |= SF_CONNECTED;
+  if (port > 65535) return -EINVAL;
+  c->sconn.flags = (uint8_t)(c->sconn.flags & ~SF_CONNECTED);
+  c->sconn.error = 0;
+  c->sconn.raddr = ipaddr_anylike(raddr);
+  c->sconn.rport = 0;
+  if (port == 0) return 0;
+  ret = udp_autobind(b->net, c);
+  if (ret < 0) return ret;
+  c->sconn.raddr = ipaddr_isany(raddr) ? ipaddr_selflike(raddr) : raddr;
+  c->sconn.rport = (uint16_t)port;
+  c->sconn.flags |= SF_CONNECTED;
   return 0;
 }
 
-/* The oldest datagram: its first `len` bytes, the rest of it is lost. from: address and port of the sender, two native
- * 32-bit words. */
+/* The oldest datagram: its first `len` bytes, the rest of it is lost. from: who sent it, SOCKNAME_LEN bytes. */
 
 int64_t udp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, uint32_t flags, uint8_t *from)
 {
@@ -125,41 +130,47 @@ int64_t udp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, 
   charge(b, COST_CALL, 1);
   if (iob == NULL)
     {
-      int error = c->error ? -c->error : -EAGAIN;
-      c->error = 0;
-      if (error == -EAGAIN && !(flags & MSG_DONTWAIT)) netwait_expect(&c->rx, error);
+      int error = c->sconn.error ? -c->sconn.error : -EAGAIN;
+      c->sconn.error = 0;
+      if (error == -EAGAIN && !(flags & MSG_DONTWAIT)) netwait_expect(&c->sconn.rx, error);
       return answer(b, error);
     }
-  uint8_t meta[UDP_METALEN];
-  iob_copyout(meta, iob, UDP_METALEN, 0);
-  uint32_t datalen = get16(meta), whole = UDP_METALEN + datalen, n = len < datalen ? len : datalen;
-  if (n) iob_copyout(buf, iob, n, UDP_METALEN);
-  uint32_t sender[2] = { get32(meta + 8), get16(meta + 6) };
-  memcpy(from, sender, sizeof sender);
+  uint8_t meta[UDP_METALEN_MAX];
+  iob_copyout(meta, iob, sizeof meta, 0);
+  bool v4 = get16(meta + 4) == NET_AF_INET;
+  uint32_t metalen = UDP_METALEN + meta[3], datalen = get16(meta), whole = metalen + datalen, n = min_u32(len, datalen);
+  if (n) iob_copyout(buf, iob, n, metalen);
+  sockname_store(from, v4 ? ipaddr_v4(get32(meta + 8)) : ipaddr_load(meta + 12), (uint16_t)get16(meta + 6));
   charge(b, COST_COPY, n);
   if (!(flags & MSG_PEEK)) readahead_consume(b, &c->readahead, whole);
   return answer(b, n);
 }
 
-int64_t udp_sendto(struct board *b, int32_t conn, const uint8_t *data, uint32_t len, uint32_t raddr, uint32_t port,
+/* addr: where to, IPADDR_LEN bytes; the unspecified one and port 0 are "none given". */
+
+int64_t udp_sendto(struct board *b, int32_t conn, const uint8_t *data, uint32_t len, const uint8_t *addr, uint32_t port,
                    uint32_t flags)
 {
   struct udp_conn *c = udp_find(b, conn);
+  struct ipaddr raddr;
   if (c == NULL) return -EBADF;
   if (port > 65535) return -EINVAL;
-  return answer(b, udp_start(b, c, data, len, raddr, (uint16_t)port, flags, NULL));
+  int ret = sconn_address(&c->sconn, addr, &raddr);
+  return ret < 0 ? ret : answer(b, udp_start(b, c, data, len, raddr, (uint16_t)port, flags, NULL));
 }
 
 /* After NET_WAIT_IOB: the same with the buffer that was waited for, by its number. */
 
-int64_t udp_sendto_iob(struct board *b, int32_t conn, const uint8_t *data, uint32_t len, uint32_t raddr, uint32_t port,
+int64_t udp_sendto_iob(struct board *b, int32_t conn, const uint8_t *data, uint32_t len, const uint8_t *addr, uint32_t port,
                        uint32_t index)
 {
   struct udp_conn *c = udp_find(b, conn);
+  struct ipaddr raddr;
   if (index >= b->iob.nbuffers) return -EINVAL;
-  if (c) return answer(b, udp_start(b, c, data, len, raddr, (uint16_t)port, 0, &b->iob.iobs[index]));
+  int ret = c ? sconn_address(&c->sconn, addr, &raddr) : -EBADF;
+  if (ret == 0) return answer(b, udp_start(b, c, data, len, raddr, (uint16_t)port, 0, &b->iob.iobs[index]));
   iob_free_chain(b, &b->iob.iobs[index]);
-  return answer(b, -EBADF);
+  return answer(b, ret);
 }
 
 static struct udp_wrb *unfinished(struct board *b, int32_t wrb)

@@ -7,7 +7,10 @@
  */
 #include "inet.h"
 
-#define UDPIP_HDRLEN (IPv4_HDRLEN + UDP_HDRLEN)
+static uint32_t headers(struct ipaddr raddr)
+{
+  return ip_hdrlen(raddr) + UDP_HDRLEN;
+}
 
 static uint32_t udp_owner(const struct net *net, const struct udp_conn *c)
 {
@@ -29,7 +32,7 @@ static void dequeued(struct net *net, struct udp_conn *c, struct udp_wrb *w)
 {
   c->txsize -= w->iob->io_pktlen;
   c->sent++;
-  netwait_wake_all(net->board, &c->snd);
+  netwait_wake_all(net->board, &c->sconn.snd);
 }
 
 void udp_write_discard(struct net *net, struct udp_conn *c, uint32_t dev)
@@ -56,9 +59,9 @@ static int64_t fill(struct net *net, struct udp_wrb *w, const uint8_t *data, uin
 {
   struct board *b = net->board;
   struct udp_conn *c = w->conn;
-  uint32_t done = w->iob->io_pktlen - UDPIP_HDRLEN, missing = w->len - done;
-  int ret = missing ? iob_copyin(b, w->iob, data + done, missing, (int32_t)(done + UDPIP_HDRLEN), false) : 0;
-  uint32_t now = w->iob->io_pktlen - UDPIP_HDRLEN;
+  uint32_t head = headers(w->raddr), done = w->iob->io_pktlen - head, missing = w->len - done;
+  int ret = missing ? iob_copyin(b, w->iob, data + done, missing, (int32_t)(done + head), false) : 0;
+  uint32_t now = w->iob->io_pktlen - head;
   charge(b, COST_COPY, now - done);
   if (ret < 0 && !(flags & MSG_DONTWAIT)) return NET_WAIT_COPY - (w - net->wrb);
   if (ret >= 0 && !(net->dev[w->dev - 1].flags & IFF_RUNNING)) ret = -EHOSTUNREACH;   /* went down meanwhile */
@@ -83,37 +86,36 @@ static int64_t fill(struct net *net, struct udp_wrb *w, const uint8_t *data, uin
 
 /* Where it would go, and whether it may; NuttX's order of errors. */
 
-static int check(struct board *b, struct udp_conn *c, uint32_t len, uint32_t raddr, uint16_t rport,
+static int check(struct board *b, struct udp_conn *c, uint32_t len, struct ipaddr raddr, uint16_t rport,
                  struct netdev **out)
 {
-  uint32_t hop;
-  bool connected = c->flags & SF_CONNECTED;
+  bool connected = c->sconn.flags & SF_CONNECTED;
   if (len > 65535) return -EMSGSIZE;
-  if (connected && (raddr || rport)) return -EISCONN;
-  if (!connected && rport == 0) return raddr ? -EINVAL : -EDESTADDRREQ;
-  if (c->error)
+  if (connected && (!ipaddr_isany(raddr) || rport)) return -EISCONN;
+  if (!connected && rport == 0) return ipaddr_isany(raddr) ? -EDESTADDRREQ : -EINVAL;
+  if (c->sconn.error)
     {
-      int error = c->error;
-      c->error = 0;
+      int error = c->sconn.error;
+      c->sconn.error = 0;
       return -error;
     }
-  if (connected) raddr = c->raddr;
-  struct netdev *dev = c->boundif ? netdev_find(b, c->boundif) : netdev_foraddr(b, raddr ? raddr : INADDR_LOOPBACK);
+  if (connected) raddr = c->sconn.raddr;
+  if (ipaddr_isany(raddr)) raddr = ipaddr_selflike(raddr);
+  struct netdev *dev = c->sconn.boundif ? netdev_find(b, c->sconn.boundif) : netdev_foraddr(b, raddr);
   if (dev == NULL || !(dev->flags & IFF_UP)) return -ENETUNREACH;
-  int arp = arp_need(dev, raddr ? raddr : INADDR_LOOPBACK, &hop);
-  if (arp == -ENOENT || arp == -EINPROGRESS) arp = b->net->cfg[NETCFG_ARP_SEND] ? NET_WAIT_ARP : 0;
-  if (arp < 0) return arp == NET_WAIT_ARP ? arp : -ENETUNREACH;
+  int ret = neighbor_wanted(dev, raddr);
+  if (ret < 0) return ret;
   if (!(dev->flags & IFF_RUNNING)) return -EHOSTUNREACH;
-  if (len + UDPIP_HDRLEN > ipv4_maxlen(dev)) return -EMSGSIZE;
+  if (len + headers(raddr) > ip_maxlen(dev, raddr)) return -EMSGSIZE;
   *out = dev;
   return 0;
 }
 
-/* One datagram, as far as it goes without sleeping; 0.0.0.0:0 is "no address given". `first` is a buffer the caller
+/* One datagram, as far as it goes without sleeping; the unspecified address and port 0 are "none given". `first` is a buffer the caller
  * slept for, or NULL; it is used or freed. The bytes sent, -errno, or enum net_wait.
  */
 
-int64_t udp_start(struct board *b, struct udp_conn *c, const uint8_t *data, uint32_t len, uint32_t raddr,
+int64_t udp_start(struct board *b, struct udp_conn *c, const uint8_t *data, uint32_t len, struct ipaddr raddr,
                   uint16_t rport, uint32_t flags, struct iob_s *first)
 {
   struct net *net = b->net;
@@ -121,7 +123,7 @@ int64_t udp_start(struct board *b, struct udp_conn *c, const uint8_t *data, uint
   charge(b, COST_CALL, 1);
   int ret = check(b, c, len, raddr, rport, &dev);
   if (ret == 0) ret = udp_autobind(net, c);
-  if (ret == 0 && c->sndbufs && c->txsize + len > c->sndbufs) ret = NET_WAIT_SND;
+  if (ret == 0 && c->sconn.sndbufs && c->txsize + len > c->sconn.sndbufs) ret = NET_WAIT_SND;
   if (ret == 0 && net->wrb_free == NULL) ret = NET_WAIT_WRB;
   if (ret == 0 && first == NULL)
     {
@@ -131,21 +133,21 @@ int64_t udp_start(struct board *b, struct udp_conn *c, const uint8_t *data, uint
   if (ret != 0)
     {
       iob_free_chain(b, first);
-      if (ret < -1000 && ret != NET_WAIT_ARP && (flags & MSG_DONTWAIT)) return -EAGAIN;
-      if (ret == NET_WAIT_SND) return netwait_expect(&c->snd, ret);
+      if (ret < -1000 && ret != NET_WAIT_NEIGHBOR && (flags & MSG_DONTWAIT)) return -EAGAIN;
+      if (ret == NET_WAIT_SND) return netwait_expect(&c->sconn.snd, ret);
       return ret == NET_WAIT_WRB ? netwait_expect(&net->wrbwait, ret) : ret;
     }
   iob_set_owner(b, first, udp_owner(net, c));
   first->io_offset = NET_LL_GUARDSIZE;
-  first->io_len = (uint16_t)(first->io_pktlen = UDPIP_HDRLEN);
+  first->io_len = (uint16_t)(first->io_pktlen = headers(raddr));
 
   struct udp_wrb *w = net->wrb_free;
   net->wrb_free = w->next;
-  bool connected = c->flags & SF_CONNECTED;
+  bool connected = c->sconn.flags & SF_CONNECTED;
   w->conn = c;
   w->iob = first;
-  w->raddr = connected ? c->raddr : raddr ? raddr : INADDR_LOOPBACK;
-  w->rport = connected ? c->rport : rport;
+  w->raddr = connected ? c->sconn.raddr : ipaddr_isany(raddr) ? ipaddr_selflike(raddr) : raddr;
+  w->rport = connected ? c->sconn.rport : rport;
   w->len = (uint16_t)len;
   w->dev = dev->index;
   w->queued = false;
@@ -200,26 +202,27 @@ bool udp_poll(struct netdev *dev)
   if (c->write_head == NULL) c->write_tail = NULL;
 
   struct iob_s *iob = w->iob;
-  uint8_t *udp = iob_at(iob, IPv4_HDRLEN);
-  uint32_t len = w->len + UDP_HDRLEN, raddr = w->raddr;
-  uint32_t laddr = c->laddr && !netdev_isbroadcast(dev, c->laddr) && !IN_MULTICAST(c->laddr) ? c->laddr : dev->ipaddr;
-  put16(udp, c->lport);
+  struct ip_head head = { .src = c->sconn.laddr, .dst = w->raddr, .proto = IP_PROTO_UDP, .ttl = c->sconn.ttl,
+                          .tos = c->sconn.tos };
+  if (ipaddr_isany(head.src) || netdev_isgroup(dev, head.src)) head.src = netdev_source(dev, head.dst);
+  uint8_t *udp = iob_at(iob, ip_hdrlen(head.dst));
+  uint32_t len = w->len + UDP_HDRLEN;
+  put16(udp, c->sconn.lport);
   put16(udp + 2, w->rport);
   put16(udp + 4, len);
   put16(udp + 6, 0);
   if (net->cfg[NETCFG_UDP_CHECKSUMS])
     {
       charge(net->board, COST_CSUM, len);
-      uint16_t sum = csum_fold(csum_pseudo(laddr, raddr, IP_PROTO_UDP, len) + csum_add(w->sum, udp, UDP_HDRLEN));
+      uint16_t sum = csum_fold(csum_pseudo(head.src, head.dst, IP_PROTO_UDP, len) + csum_add(w->sum, udp, UDP_HDRLEN));
       csum_put(udp + 6, sum ? sum : 0xffff);
     }
-  ipv4_header(net, iob_at(iob, 0), iob->io_pktlen, IP_PROTO_UDP, laddr, raddr, c->ttl);
-  ipv4_settos(iob_at(iob, 0), c->tos);
+  ip_header(net, iob_at(iob, 0), iob->io_pktlen, &head);
   iob_set_owner(net->board, iob, IOB_OWNER(IOB_OWNER_TXWORK, dev->index));
   net->stats.udp.sent++;
   dequeued(net, c, w);
   w->iob = NULL;
   udp_wrb_release(net, w);
-  ipv4_out(dev, iob, raddr);
+  ip_out(dev, iob, head.dst);
   return true;
 }

@@ -11,7 +11,7 @@ void check_describe(const struct target *t)
   for (const struct tcp_conn *c = t->net->tcp->head; c; c = c->next)
     {
       fprintf(stderr, "%u: state %u port %u peer %08x:%u%s%s%s una +%u nxt +%u max +%u wnd %u txsize %u rcv +%u rx %u ofo %u",
-              tcp_number(t->net, c), c->state, c->lport, c->raddr, c->rport, c->owned ? " owned" : "",
+              tcp_number(t->net, c), c->state, c->sconn.lport, c->sconn.raddr, c->sconn.rport, c->owned ? " owned" : "",
               c->fin ? " fin" : "", c->listed ? " listed" : "", c->snd_una - c->iss, c->snd_nxt - c->iss,
               c->snd_max - c->iss, c->snd_wnd, c->txsize, c->rcv_nxt - c->irs, readahead_len(&c->readahead), c->nofo);
       for (int i = 0; i < TCPT_NTIMERS; i++) fprintf(stderr, " %lld", (long long)(c->timer[i] / 1000000));
@@ -102,7 +102,7 @@ static void check_segment(struct target *t, const uint8_t *ip, const uint8_t *tc
   REQUIRE(csum_fold(csum_add(csum_pseudo(get32(ip + 12), get32(ip + 16), IP_PROTO_TCP, len), tcp, len)) == 0);
   for (const struct tcp_conn *c = t->net->tcp->head; c; c = c->next)
     {
-      if (c->lport != get16(tcp) || c->rport != get16(tcp + 2) || c->raddr != get32(ip + 16)) continue;
+      if (c->sconn.lport != get16(tcp) || c->sconn.rport != get16(tcp + 2) || c->sconn.raddr != get32(ip + 16)) continue;
       uint32_t first = get32(tcp + 4) - c->iss - 1;
       if (!tcp_synchronized(c) || seq_gt(get32(tcp + 4), c->snd_max)) continue;     /* of the one before it */
       for (uint32_t i = hdrlen; i < len; i++) REQUIRE(tcp[i] == content(first + i - hdrlen));

@@ -118,7 +118,7 @@ static struct tcp_conn *pick(struct target *t, uint32_t n)
 {
   struct tcp_conn *c = t->net->tcp->head;
   for (; c; c = c->next)
-    if (c->rport && c->raddr == HOST_IP && n-- == 0) return c;
+    if (c->sconn.rport && c->sconn.raddr == HOST_IP && n-- == 0) return c;
   return NULL;
 }
 
@@ -164,8 +164,8 @@ void world_segment(struct target *t, struct input *in)
   uint32_t len = take(in) * (scales & 0x10 ? 8 : 1), window = take(in), nopt = 0;
   uint32_t irs = c ? c->irs : 0xfffff000u + who, seq = c ? near_seq(c, bases) : irs;
   if (scales & 0x20) window <<= 8;
-  put16(segment, c ? c->rport : 1000 + (who & 7));
-  put16(segment + 2, c ? c->lport : 7);
+  put16(segment, c ? c->sconn.rport : 1000 + (who & 7));
+  put16(segment + 2, c ? c->sconn.lport : 7);
   put32(segment + 4, seq + dseq);
   put32(segment + 8, c && flags & TCP_ACK ? near_ack(c, bases >> 2) + dack : 0);
   segment[13] = flags & 0x3f;
@@ -203,8 +203,8 @@ void world_error(struct target *t, struct input *in)
   put32(ip + 12, BOARD_IP);
   put32(ip + 16, HOST_IP);
   if (c == NULL) return;
-  put16(ip + 20, c->lport);
-  put16(ip + 22, c->rport);
+  put16(ip + 20, c->sconn.lport);
+  put16(ip + 22, c->sconn.rport);
   put32(ip + 24, c->snd_una + take(in));
   csum_put(icmp + 2, csum_fold(csum_add(0, icmp, sizeof icmp)));
   deliver(t, icmp, sizeof icmp, IP_PROTO_ICMP, WHOLE, 0);

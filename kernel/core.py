@@ -109,6 +109,7 @@ TRACE_KINDS = (
     "udp.drop",
     "tcp.in",
     "tcp.rexmit",
+    "ip6.duplicate",
 )
 
 Ask = Callable[[int, int, int], int]

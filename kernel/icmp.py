@@ -1,4 +1,4 @@
-"""ICMP sockets, as ping uses them: socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP).
+"""ICMP sockets, as ping and ping6 use them: socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP), and the same of AF_INET6.
 
 A message is the ICMP header and its data; the checksum is filled in. A request waits in the socket until the device is
 polled for it and only then takes buffers; replies with the identifier of the last request are received.
@@ -9,12 +9,14 @@ from __future__ import annotations
 from errno import EAGAIN, EDESTADDRREQ, ENETUNREACH
 from typing import TYPE_CHECKING, Any
 
-from kernel.arp import arp_send
 from kernel.core import buffer, check, lib
-from kernel.inet import inet_addr, inet_ntoa
+from kernel.inet import unpack_address
+from kernel.neighbor import resolve
 from kernel.sockbase import (
     AF_INET,
+    AF_INET6,
     IPPROTO_ICMP,
+    IPPROTO_ICMPV6,
     MSG_DONTWAIT,
     SOCK_DGRAM,
     Address,
@@ -22,6 +24,7 @@ from kernel.sockbase import (
     os_error,
 )
 from kernel.sockcalls import Buffer
+from kernel.sockname import NAME_LEN, name_of
 from kernel.sync import Semaphore
 
 if TYPE_CHECKING:
@@ -31,22 +34,23 @@ if TYPE_CHECKING:
 class IcmpSocket(Socket, kind=SOCK_DGRAM, proto=IPPROTO_ICMP, option="NET_ICMP_SOCKET"):
     """socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP)."""
 
+    _NAME = "ICMP"
+
     def __init__(self, kernel: Kernel, family: int = AF_INET, kind: int = SOCK_DGRAM, proto: int = 0) -> None:
-        super().__init__(kernel, family, kind, IPPROTO_ICMP)
+        super().__init__(kernel, family, kind, proto)
         rxsem, sndsem = (lib.icmp_get(self._board, self.conn, which) for which in (lib.SOCK_RXSEM, lib.SOCK_SNDSEM))
         self._rxsem = Semaphore(kernel, number=rxsem, what="a message")
         self._sndsem = Semaphore(kernel, number=sndsem, what="room to send")
-        sender = bytearray(4)
-        self._from = memoryview(sender).cast("I")
-        self._from_pointer = buffer(sender)
+        self._from = bytearray(NAME_LEN)
+        self._from_pointer = buffer(self._from)
 
     def _core_socket(self, board: Any) -> int:
-        return int(lib.icmp_socket(board))
+        return int(lib.icmp_socket(board, self.family))
 
     @property
     def label(self) -> str:
         """ICMP and the number of its connection."""
-        return f"ICMP socket {self.conn}"
+        return f"{self._NAME} socket {self.conn}"
 
     def semaphores(self) -> tuple[int, ...]:
         """Readers' and senders'."""
@@ -69,11 +73,11 @@ class IcmpSocket(Socket, kind=SOCK_DGRAM, proto=IPPROTO_ICMP, option="NET_ICMP_S
         """
         if not args:
             raise os_error(EDESTADDRREQ, "sendto")
-        peer = inet_addr(args[-1][0])
+        peer = self._pack(args[-1][0])
         data = bytes(data)
         deadline = self._deadline(self._sndtimeo)
-        r = lib.NET_WAIT_ARP
-        while r == lib.NET_WAIT_ARP:
+        r = lib.NET_WAIT_NEIGHBOR
+        while r == lib.NET_WAIT_NEIGHBOR:
             with self._locked():
                 r = self._call(lib.icmp_sendto, data, len(data), peer)
                 while r == lib.NET_WAIT_SND:
@@ -82,8 +86,8 @@ class IcmpSocket(Socket, kind=SOCK_DGRAM, proto=IPPROTO_ICMP, option="NET_ICMP_S
                 if r >= 0:
                     self._kernel.net.txavail()
                     self._await_poll(deadline)
-            if r == lib.NET_WAIT_ARP and arp_send(self._kernel, peer) < 0:
-                raise OSError(ENETUNREACH, f"sendto: no answer from {inet_ntoa(peer)} or its router")
+            if r == lib.NET_WAIT_NEIGHBOR and resolve(self._kernel, peer) < 0:
+                raise OSError(ENETUNREACH, f"sendto: no answer from {unpack_address(peer)} or its router")
         return check(r, "sendto")
 
     def _await_poll(self, deadline: int | None) -> None:
@@ -112,4 +116,10 @@ class IcmpSocket(Socket, kind=SOCK_DGRAM, proto=IPPROTO_ICMP, option="NET_ICMP_S
                     raise os_error(EAGAIN, "recvfrom")
                 self._wait(self._rxsem, deadline, "recvfrom")
             check(r, "recvfrom")
-            return bytes(self._view[:r]), (inet_ntoa(self._from[0]), 0)
+            return bytes(self._view[:r]), name_of(self._kernel, bytes(self._from))
+
+
+class Icmpv6Socket(IcmpSocket, kind=SOCK_DGRAM, proto=IPPROTO_ICMPV6, option="NET_ICMPv6_SOCKET", families=(AF_INET6,)):
+    """socket(AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6)."""
+
+    _NAME = "ICMPv6"

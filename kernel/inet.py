@@ -1,4 +1,8 @@
-"""IPv4 addresses as text and as numbers in host order, which is what the core takes and gives."""
+"""Addresses as text, as numbers, and as the core takes them.
+
+An IPv4 address by itself is a number in host order, as in a configuration. The core takes those of both protocols as 16
+bytes in network order, IPv4 in the form ::ffff:a.b.c.d (csrc/ipaddr.h).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,12 @@ from functools import lru_cache
 INADDR_ANY = 0
 INADDR_LOOPBACK = 0x7F000001
 INADDR_BROADCAST = 0xFFFFFFFF
+
+MAPPED = bytes(10) + b"\xff\xff"
+"""What the core has before the four bytes of an IPv4 address."""
+
+IN6ADDR_ANY = bytes(16)
+IN6ADDR_LOOPBACK = bytes(15) + b"\1"
 
 
 @lru_cache(maxsize=4096)
@@ -31,6 +41,53 @@ def inet_addr(text: str) -> int:
 def inet_ntoa(addr: int) -> str:
     """0x0a000102 -> ``"10.0.1.2"``."""
     return f"{addr >> 24 & 255}.{addr >> 16 & 255}.{addr >> 8 & 255}.{addr & 255}"
+
+
+def ipv4_bytes(addr: int) -> bytes:
+    """An IPv4 address as the core takes it."""
+    return MAPPED + addr.to_bytes(4, "big")
+
+
+@lru_cache(maxsize=4096)
+def pack_ipv4(text: str) -> bytes:
+    """inet_addr() as the core takes it. Raises OSError (EINVAL)."""
+    return ipv4_bytes(inet_addr(text))
+
+
+@lru_cache(maxsize=4096)
+def pack_ipv6(text: str) -> bytes:
+    """``"fc00::2"`` as the core takes it; ``""`` is any address. Raises OSError (EINVAL), for ::ffff:a.b.c.d, too."""
+    if text in ("", "localhost"):
+        return IN6ADDR_LOOPBACK if text else IN6ADDR_ANY
+    from socket import AF_INET6, inet_pton
+
+    try:
+        packed = inet_pton(AF_INET6, text)
+    except (OSError, ValueError):
+        packed = MAPPED
+    if packed[:12] == MAPPED:
+        raise OSError(EINVAL, f"{text!r} is not an IPv6 address, such as fc00::2; getaddrinfo() looks names up")
+    return packed
+
+
+def pack_address(text: str) -> bytes:
+    """Either, as it is written. Raises OSError (EINVAL)."""
+    return pack_ipv6(text) if ":" in text else pack_ipv4(text)
+
+
+@lru_cache(maxsize=4096)
+def unpack_address(packed: bytes) -> str:
+    """What the core gives, as text."""
+    if packed[:12] == MAPPED:
+        return inet_ntoa(int.from_bytes(packed[12:], "big"))
+    from socket import AF_INET6, inet_ntop
+
+    return inet_ntop(AF_INET6, packed)
+
+
+def is_linklocal(packed: bytes) -> bool:
+    """fe80::/10: an address that says nothing without its interface."""
+    return packed[0] == 0xFE and packed[1] & 0xC0 == 0x80
 
 
 def ether_ntoa(mac: bytes) -> str:

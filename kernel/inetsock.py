@@ -6,9 +6,9 @@ from abc import abstractmethod
 from errno import EINVAL, ENETUNREACH, ENOPROTOOPT, ENOTCONN
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from kernel.arp import arp_send
-from kernel.core import ACT_BASE, check, lib
-from kernel.inet import inet_addr, inet_ntoa
+from kernel.core import ACT_BASE, check, lib, take_bytes
+from kernel.inet import unpack_address
+from kernel.neighbor import resolve
 from kernel.sockbase import (
     AF_INET,
     IP_TOS,
@@ -28,6 +28,7 @@ from kernel.sockbase import (
     Socket,
     os_error,
 )
+from kernel.sockname import NAME_LEN, name_of, port_of
 from kernel.sockopt import Value
 from kernel.sync import Semaphore
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 LINGER_MAX = 6553  # s: NuttX counts them in tenths, in 16 bits
 WAITS = -1000  # from here down: enum net_wait
-WAIT_ARP: int = lib.NET_WAIT_ARP
+WAIT_NEIGHBOR: int = lib.NET_WAIT_NEIGHBOR
 WAIT_SND: int = lib.NET_WAIT_SND
 WAIT_WRB: int = lib.NET_WAIT_WRB
 WAIT_IOB: int = lib.NET_WAIT_IOB
@@ -63,6 +64,7 @@ class InetSocket(Socket):
     _options: ClassVar[dict[tuple[int, int], int]] = OPTIONS
     _core_get: ClassVar[Any]
     _core_set: ClassVar[Any]
+    _core_name: ClassVar[Any]
     _core_bind: ClassVar[Any]
     _core_pollsetup: ClassVar[Any]
     _linger: int | None = None  # s
@@ -84,9 +86,8 @@ class InetSocket(Socket):
         kind = "TCP" if self.type == SOCK_STREAM else "UDP"
         if self.conn < 0:
             return f"{kind}, closed"
-        address, port = self.getsockname()
-        peer = f", peer {inet_ntoa(self._get(lib.SOCK_RADDR))}:{rport}" if (rport := self._get(lib.SOCK_RPORT)) else ""
-        return f"{kind} {address}:{port}{peer}"
+        own, peer = self._name(peer=False), self._name(peer=True)
+        return f"{kind} {_text(own)}" + (f", peer {_text(peer)}" if peer[1] else "")
 
     def semaphores(self) -> tuple[int, ...]:
         """Readers' and senders'."""
@@ -103,18 +104,22 @@ class InetSocket(Socket):
     def bind(self, address: Address) -> None:
         """Raises OSError: EADDRINUSE, EADDRNOTAVAIL (no interface has that address), EINVAL (bound already)."""
         with self._locked():
-            r = type(self)._core_bind(self._board, self.conn, inet_addr(address[0]), address[1])
+            r = type(self)._core_bind(self._board, self.conn, self._pack(address[0]), port_of(address))
             check(r, f"bind {address}")
+
+    def _name(self, peer: bool) -> Address:
+        raw = take_bytes(type(self)._core_name, self._board, self.conn, peer, limit=NAME_LEN)
+        return name_of(self._kernel, raw)
 
     def getsockname(self) -> Address:
         """Own address and port."""
-        return inet_ntoa(self._get(lib.SOCK_LADDR)), self._get(lib.SOCK_LPORT)
+        return self._name(peer=False)
 
     def getpeername(self) -> Address:
         """Raises OSError (ENOTCONN)."""
         if not self._get(lib.SOCK_FLAGS) & lib.SF_CONNECTED:
             raise os_error(ENOTCONN, "getpeername")
-        return inet_ntoa(self._get(lib.SOCK_RADDR)), self._get(lib.SOCK_RPORT)
+        return self._name(peer=True)
 
     # Steps
 
@@ -136,10 +141,14 @@ class InetSocket(Socket):
         with self._locked():
             self._wait(sem, deadline, what)
 
-    def _resolve(self, ip: int, what: str) -> None:
-        """Waits for ARP. Raises OSError (ENETUNREACH)."""
-        if arp_send(self._kernel, ip) < 0:
-            raise OSError(ENETUNREACH, f"{what}: no answer from {inet_ntoa(ip)} or its router")
+    def _peer(self) -> bytes:
+        """The peer's address as the core has it."""
+        return take_bytes(type(self)._core_name, self._board, self.conn, True, limit=NAME_LEN)[:16]
+
+    def _resolve(self, ip: bytes, what: str) -> None:
+        """Waits until the neighbor there is known. Raises OSError (ENETUNREACH)."""
+        if resolve(self._kernel, ip) < 0:
+            raise OSError(ENETUNREACH, f"{what}: no answer from {unpack_address(ip)} or its router")
 
     @abstractmethod
     def _core_socket(self, board: Any) -> int: ...
@@ -206,3 +215,8 @@ class InetSocket(Socket):
             return int(bool(self._get(lib.SOCK_FLAGS) & lib.SF_LISTENING))
         field = self._options.get((level, option))
         return super()._getopt(level, option) if field is None else self._get(field)
+
+
+def _text(name: Address) -> str:
+    """Host and port with a colon between them; of IPv6 with brackets, as in RFC 3986."""
+    return f"[{name[0]}]:{name[1]}" if len(name) > 2 else f"{name[0]}:{name[1]}"

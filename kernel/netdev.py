@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from errno import EINVAL, ENODEV
+from errno import EINVAL, ENODEV, ENOENT
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kernel.core import ACT_BASE, check, lib, numbers, take_bytes
-from kernel.inet import ether_ntoa, inet_addr, inet_ntoa
+from kernel.inet import MAPPED, ether_ntoa, inet_addr, inet_ntoa, pack_ipv4, pack_ipv6, unpack_address
+from kernel.netdev_ipv6 import Ipv6Addresses
+from kernel.netstats import NET_STATS_LEN, NetdevStats, NetStats, net_stats
 from kernel.sync import Mutex
 from kernel.wqueue import LPWORK
 
@@ -73,6 +75,11 @@ OPTIONS: dict[str, tuple[int, int]] = {
     "NET_TCP_WRITE_BUFFERS": (lib.NETCFG_TCP_WRITE_BUFFERS, 0),
     "NET_IPFRAG": (lib.NETCFG_IPFRAG, 0),
     "NET_IPFRAG_REASS_MAXAGE": (lib.NETCFG_IPFRAG_REASS_MAXAGE, 20),
+    "NET_IPv6": (lib.NETCFG_IPv6, 0),
+    "NET_IPv6_NCONF_ENTRIES": (lib.NETCFG_IPv6_NCONF_ENTRIES, 8),
+    "NET_ICMPv6": (lib.NETCFG_ICMPv6, 0),
+    "NET_ICMPv6_NEIGHBOR": (lib.NETCFG_ICMPv6_NEIGHBOR, 0),
+    "IPv6_DAD": (lib.NETCFG_IPv6_DAD, 0),
 }
 """Kconfig names: the core's number of the option, and its value where a configuration does not have it."""
 
@@ -87,67 +94,6 @@ class NetDriver(Protocol):
     def ifup(self) -> int: ...
     def ifdown(self) -> int: ...
     def txavail(self) -> int: ...
-
-
-class NetdevStats(NamedTuple):
-    """Counters of a device (struct netdev_stats): NuttX's, then seven that only a diagnosis shows."""
-
-    rx_packets: int
-    rx_fragments: int
-    rx_errors: int
-    rx_bytes: int
-    rx_ipv4: int
-    rx_ipv6: int
-    rx_arp: int
-    rx_dropped: int
-    tx_packets: int
-    tx_done: int
-    tx_errors: int
-    tx_timeouts: int
-    tx_bytes: int
-    errors: int
-    rx_noiob: int
-    """frames lost because the IOB pool was empty; NuttX counts them nowhere"""
-    tx_noroom: int
-    """replies lost because the transmit ring was full"""
-    tx_noarp: int
-    """packets lost because the address of their next hop was not known"""
-    tx_noiob: int
-    """packets not sent because the IOB pool was empty"""
-    rx_reassembled: int
-    """packets put together from fragments"""
-    rx_reasm_timeouts: int
-    """packets given up because a fragment did not come in time"""
-    rx_reasm_evicted: int
-    """packets given up because the fragments of younger ones needed the buffers"""
-
-
-class ProtoStats(NamedTuple):
-    """A column of /proc/net/stat. ``typeerr``: unknown protocol or type."""
-
-    recv: int
-    drop: int
-    chkerr: int
-    typeerr: int
-    sent: int
-
-
-class NetStats(NamedTuple):
-    """All of /proc/net/stat."""
-
-    ipv4: ProtoStats
-    ipv6: ProtoStats
-    tcp: ProtoStats
-    udp: ProtoStats
-    icmp: ProtoStats
-    vhlerr: int
-    fragerr: int
-    ipv6_vhlerr: int
-    tcp_ackerr: int
-    tcp_syndrop: int
-    tcp_rst: int
-    tcp_synrst: int
-    tcp_rexmit: int
 
 
 class Route(NamedTuple):
@@ -167,6 +113,7 @@ class NetDevice:
         self.driver = driver
         self.index = driver.index
         self.name = driver.name
+        self.ip6 = Ipv6Addresses(kernel, driver)
 
     def _get(self, field: int) -> int:
         return check(lib.netdev_get(self._board, self.index, field), self.name)
@@ -176,6 +123,7 @@ class NetDevice:
         if r >= ACT_BASE:
             r = self._kernel.clock.follow(r)
         check(r, f"{self.name}: cannot set this to {value}")
+        self._kernel.net.txavail()
 
     @property
     def ipaddr(self) -> str:
@@ -276,9 +224,16 @@ class Network:
         for name, (number, default) in OPTIONS.items():
             value = int(kernel.options.get(name, default))
             check(lib.net_config(kernel.board, number, value), f"{name}={value}")
-        self.arp_tries = int(kernel.options.get("ARP_SEND_MAXTRIES", 5))
-        self.arp_delay_ms = int(kernel.options.get("ARP_SEND_DELAYMSEC", 20))
-        self.config(lib.NETCFG_ARP_INPROGRESS, self.arp_tries * self.arp_delay_ms)
+        self.arp_asks = self._asks("ARP_SEND_MAXTRIES", "ARP_SEND_DELAYMSEC", lib.NETCFG_ARP_INPROGRESS)
+        self.icmpv6_asks = self._asks(
+            "ICMPv6_NEIGHBOR_MAXTRIES", "ICMPv6_NEIGHBOR_DELAYMSEC", lib.NETCFG_ICMPv6_INPROGRESS
+        )
+        pings = (
+            int(kernel.options.get("NET_ICMPv6_PREALLOC_CONNS", 4)) if kernel.options.get("NET_ICMPv6_SOCKET") else 0
+        )
+        self.config(lib.NETCFG_ICMPv6_PREALLOC_CONNS, pings)
+        several = kernel.options.get("NETDEV_MULTIPLE_IPv6")
+        self.config(lib.NETCFG_IPv6_MAX_ADDR, int(kernel.options.get("NETDEV_MAX_IPv6_ADDR", 2)) if several else 1)
         self._config_tcp(kernel)
         packet = int(kernel.options.get("NET_PKT_PREALLOC_CONNS", 1)) if kernel.options.get("NET_PKT") else 0
         self.config(lib.NETCFG_PKT_PREALLOC_CONNS, packet)
@@ -290,6 +245,13 @@ class Network:
         if LPWORK in kernel.queues:
             check(lib.net_queue(kernel.board, kernel.queues[LPWORK].number), "network: its timers")
         kernel.on_task_gone.append(lambda task: lib.udp_task_gone(kernel.board, task.pid))
+
+    def _asks(self, tries_option: str, delay_option: str, inprogress: int) -> tuple[int, int]:
+        """How often senders ask for an address, and how many ms apart."""
+        tries = int(self._kernel.options.get(tries_option, 5))
+        delay_ms = int(self._kernel.options.get(delay_option, 20))
+        self.config(inprogress, tries * delay_ms)
+        return tries, delay_ms
 
     def _config_tcp(self, kernel: Kernel) -> None:
         """How many connections there are: none if TCP is not built in."""
@@ -346,20 +308,21 @@ class Network:
     @property
     def stats(self) -> NetStats:
         """Protocol counters now."""
-        v = numbers(lib.net_statistics, self._board, n=33)
-        ipv4, ipv6, tcp, udp, icmp = (ProtoStats(*v[i : i + 5]) for i in range(0, 25, 5))
-        return NetStats(ipv4, ipv6, tcp, udp, icmp, *v[25:])
+        return net_stats(numbers(lib.net_statistics, self._board, n=NET_STATS_LEN))
 
     # Routes
 
     def addroute(self, target: str, netmask: str, router: str) -> None:
-        """Raises OSError: EEXIST, ENOMEM (there is room for 8), EINVAL without a router."""
-        r = lib.route_add(self._board, inet_addr(target), inet_addr(netmask), inet_addr(router))
+        """A route of either protocol; of IPv6 the mask is written as an address, too.
+
+        Raises OSError: EEXIST, ENOMEM (there is room for 8), EINVAL without a router.
+        """
+        r = lib.route_add(self._board, _pack(target), _pack_mask(netmask), _pack(router))
         check(r, f"route to {target}")
 
     def delroute(self, target: str, netmask: str) -> None:
         """Raises OSError (ENOENT)."""
-        check(lib.route_del(self._board, inet_addr(target), inet_addr(netmask)), f"route to {target}")
+        check(lib.route_del(self._board, _pack(target), _pack_mask(netmask)), f"route to {target}")
 
     def set_dripv4addr(self, device: NetDevice, router: str) -> None:
         """netlib_set_dripv4addr(): the device's router, with NET_ROUTE also the default route. Raises OSError."""
@@ -371,7 +334,32 @@ class Network:
         if router != INADDR_ANY:
             self.addroute(INADDR_ANY, INADDR_ANY, router)
 
+    def _routes(self) -> Iterator[tuple[bytes, bytes, bytes]]:
+        for i in range(NROUTES):
+            try:
+                raw = take_bytes(lib.route_info, self._board, i, limit=48)
+            except OSError as error:
+                if error.errno != ENOENT:
+                    raise
+            else:
+                yield raw[:16], raw[16:32], raw[32:]
+
     def routes(self) -> list[Route]:
-        """All routes, as /proc/net/route/ipv4 lists them."""
-        rows = (numbers(lib.route_info, self._board, i, n=3) for i in range(NROUTES))
-        return [Route(*map(inet_ntoa, row)) for row in rows if row[2]]
+        """The IPv4 routes, as /proc/net/route/ipv4 lists them."""
+        rows = (row for row in self._routes() if row[0][:12] == MAPPED)
+        return [
+            Route(unpack_address(t), inet_ntoa(int.from_bytes(m[12:], "big")), unpack_address(r)) for t, m, r in rows
+        ]
+
+    def routes6(self) -> list[Route]:
+        """The IPv6 routes; masks are written as addresses."""
+        return [Route(*map(unpack_address, row)) for row in self._routes() if row[0][:12] != MAPPED]
+
+
+def _pack(address: str) -> bytes:
+    return pack_ipv6(address) if ":" in address else pack_ipv4(address)
+
+
+def _pack_mask(mask: str) -> bytes:
+    """A mask covers what stands before the four bytes of an IPv4 address."""
+    return pack_ipv6(mask) if ":" in mask else b"\xff" * 12 + inet_addr(mask).to_bytes(4, "big")

@@ -35,7 +35,7 @@ LinkAddress = tuple[str, int, int, int, bytes]
 """Device, protocol, kind of packet (0), kind of hardware (1, Ethernet), source address: Python's form."""
 
 
-class PacketSocket(Socket, kind=SOCK_RAW, option="NET_PKT", family=AF_PACKET):
+class PacketSocket(Socket, kind=SOCK_RAW, option="NET_PKT", families=(AF_PACKET,)):
     """socket(AF_PACKET, SOCK_RAW, proto); ``proto`` in network order, htons(ETH_P_ALL) for all."""
 
     def __init__(self, kernel: Kernel, family: int = AF_PACKET, kind: int = SOCK_RAW, proto: int = 0) -> None:

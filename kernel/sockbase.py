@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from kernel.core import ACT_BASE, buffer, check, lib
 from kernel.errors import TaskExit
 from kernel.sockcalls import SocketCalls
+from kernel.sockname import INET, INET6
 from kernel.sockname import Address as Address
 from kernel.sockname import os_error as os_error
 from kernel.sockopt import Value, pack, unpack
@@ -38,13 +39,14 @@ if TYPE_CHECKING:
     from kernel.sync import Mutex
     from kernel.task import Task
 
-AF_INET, AF_PACKET = 2, 17
+AF_INET, AF_INET6, AF_PACKET = 2, 10, 17
 SOCK_STREAM, SOCK_DGRAM, SOCK_RAW = 1, 2, 3
-IPPROTO_IP, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP = 0, 1, 6, 17
+IPPROTO_IP, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_IPV6, IPPROTO_ICMPV6 = 0, 1, 6, 17, 41, 58
 SOL_SOCKET = 1
 SO_REUSEADDR, SO_TYPE, SO_ERROR, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF = 2, 3, 4, 6, 7, 8
 SO_KEEPALIVE, SO_LINGER, SO_RCVTIMEO, SO_SNDTIMEO, SO_BINDTODEVICE, SO_ACCEPTCONN = 9, 13, 20, 21, 25, 30
 IP_TOS, IP_TTL = 1, 2
+IPV6_UNICAST_HOPS, IPV6_V6ONLY, IPV6_TCLASS = 16, 26, 67
 SO_DEBUG, SO_DONTROUTE, SO_OOBINLINE = 1, 5, 10
 TCP_NODELAY, TCP_MAXSEG, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT = 1, 2, 4, 5, 6, 18
 SHUT_RD, SHUT_WR, SHUT_RDWR = 0, 1, 2
@@ -72,17 +74,22 @@ class Socket(SocketCalls):
     _kinds: ClassVar[dict[tuple[int, int, int], type[Socket]]] = {}
     option: ClassVar[str] = ""  # CONFIG_... that builds this kind in
 
-    def __init_subclass__(cls, kind: int = 0, proto: int = 0, option: str = "", family: int = AF_INET) -> None:
+    def __init_subclass__(
+        cls, kind: int = 0, proto: int = 0, option: str = "", families: tuple[int, ...] = (AF_INET,)
+    ) -> None:
         if kind:
             cls._KIND = len(Socket._kinds)
-            Socket._kinds[family, kind, proto] = cls
+            for family in families:
+                Socket._kinds[family, kind, proto] = cls
             cls.option = option
 
     def __new__(cls, kernel: Kernel, family: int = AF_INET, kind: int = SOCK_DGRAM, proto: int = 0) -> Socket:
-        if family not in (AF_INET, AF_PACKET):
-            raise os_error(EAFNOSUPPORT, f"socket: family {family}; this board has AF_INET and AF_PACKET")
+        if family not in (AF_INET, AF_INET6, AF_PACKET):
+            raise os_error(EAFNOSUPPORT, f"socket: family {family}; this board has AF_INET, AF_INET6 and AF_PACKET")
+        if family == AF_INET6 and not kernel.options.get("NET_IPv6", True):
+            raise os_error(EAFNOSUPPORT, "socket: AF_INET6 needs CONFIG_NET_IPv6")
         wanted = 0 if family == AF_PACKET else proto
-        if wanted == 0 and family == AF_INET:
+        if wanted == 0 and family != AF_PACKET:
             wanted = {SOCK_DGRAM: IPPROTO_UDP, SOCK_STREAM: IPPROTO_TCP}.get(kind, 0)
         found = Socket._kinds.get((family, kind, wanted))
         if found is None:
@@ -92,12 +99,14 @@ class Socket(SocketCalls):
         return object.__new__(found)
 
     def __init__(self, kernel: Kernel, family: int = AF_INET, kind: int = SOCK_DGRAM, proto: int = 0) -> None:
+        self.family = family
         conn = check(self._core_socket(kernel.board), "socket")
+        self._names = INET6 if family == AF_INET6 else INET
+        self._pack = self._names.pack
         self._kernel = kernel
         self._board = kernel.board
         self._follow = kernel.clock.follow
         self._lock = kernel.net_lock
-        self.family = family
         self.type = kind
         self.proto = proto
         self.conn = conn

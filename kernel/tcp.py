@@ -5,11 +5,11 @@ from __future__ import annotations
 from errno import EAGAIN, EINPROGRESS, EINVAL, ENOMEM, ENOPROTOOPT, ENOTCONN
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from kernel.core import ACT_BASE, buffer, check, lib, pids
-from kernel.inet import inet_addr, inet_ntoa
-from kernel.inetsock import OPTIONS, WAIT_ARP, WAIT_IOB, WAIT_SND, WAITS, InetSocket
+from kernel.core import ACT_BASE, buffer, check, lib, pids, take_bytes
+from kernel.inetsock import OPTIONS, WAIT_IOB, WAIT_NEIGHBOR, WAIT_SND, WAITS, InetSocket
 from kernel.sockbase import (
     AF_INET,
+    AF_INET6,
     IPPROTO_TCP,
     MSG_DONTWAIT,
     SHUT_RD,
@@ -28,6 +28,7 @@ from kernel.sockbase import (
     os_error,
 )
 from kernel.sockcalls import Buffer
+from kernel.sockname import NAME_LEN, name_of, port_of
 from kernel.sockopt import Value
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class TcpInfo(NamedTuple):
     """sequence numbers sent and not acknowledged"""
     nrtx: int
     """how often that was sent again"""
+    family: int
 
 
 def tcp_connections(kernel: Kernel) -> list[TcpInfo]:
@@ -97,27 +99,31 @@ def tcp_connections(kernel: Kernel) -> list[TcpInfo]:
         def get(field: int) -> int:
             return int(lib.tcp_get(board, conn, field))
 
+        own, peer = (
+            name_of(kernel, take_bytes(lib.tcp_name, board, conn, which, limit=NAME_LEN)) for which in (False, True)
+        )
         return TcpInfo(
             conn,
             STATES[get(lib.SOCK_STATE)],
             get(lib.SOCK_FLAGS),
             get(lib.SOCK_TXSIZE),
             get(lib.SOCK_RXSIZE),
-            inet_ntoa(get(lib.SOCK_LADDR)),
-            get(lib.SOCK_LPORT),
-            inet_ntoa(get(lib.SOCK_RADDR)),
-            get(lib.SOCK_RPORT),
+            own[0],
+            own[1],
+            peer[0],
+            peer[1],
             bool(get(lib.SOCK_OWNED)),
             get(lib.SOCK_TIMER),
             get(lib.SOCK_UNACKED),
             get(lib.SOCK_NRTX),
+            AF_INET if len(own) == 2 else AF_INET6,
         )
 
     return [row(conn) for conn in pids(lib.tcp_list, board, limit=1 << 16)]
 
 
-class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP"):
-    """socket(AF_INET, SOCK_STREAM).
+class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP", families=(AF_INET, AF_INET6)):
+    """socket(AF_INET or AF_INET6, SOCK_STREAM).
 
     What a send that waits does when the pool runs dry half-way is CONFIG of the board: NUTLOOP_TCP_SEND_ALL=n, the
     default, returns the number of bytes that were buffered, as the documents have it; with y it waits for the rest, as
@@ -134,6 +140,7 @@ class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP
     _core_get = lib.tcp_get
     _core_set = lib.tcp_set
     _core_bind = lib.tcp_bind
+    _core_name = lib.tcp_name
     _core_pollsetup = lib.tcp_pollsetup
     _reads = "data or a connection"
     _accepted: int | None = None
@@ -165,7 +172,7 @@ class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP
         check(lib.tcp_set(self._board, self.conn, lib.SOCK_LINGER, -1 if seconds is None else seconds), "SO_LINGER")
 
     def _core_socket(self, board: Any) -> int:
-        return int(lib.tcp_socket(board)) if self._accepted is None else self._accepted
+        return int(lib.tcp_socket(board, self.family)) if self._accepted is None else self._accepted
 
     def _core_close(self) -> int:
         r = self._call(lib.tcp_close, 0)
@@ -192,8 +199,8 @@ class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP
             raise os_error(-conn, "accept")
         client: TcpSocket = object.__new__(TcpSocket)
         client._accepted = conn
-        TcpSocket.__init__(client, self._kernel)
-        return client, (inet_ntoa(client._get(lib.SOCK_RADDR)), client._get(lib.SOCK_RPORT))
+        TcpSocket.__init__(client, self._kernel, self.family)
+        return client, client._name(peer=True)
 
     def connect(self, address: Address | None) -> None:
         """Calls a peer and waits until it answers.
@@ -203,9 +210,9 @@ class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP
         """
         if address is None:
             raise os_error(EINVAL, "connect: a TCP socket cannot be disconnected; close it")
-        ip, port = inet_addr(address[0]), address[1]
+        ip, port = self._pack(address[0]), port_of(address)
         name = f"connect {address}"
-        while (r := self._step(lib.tcp_connect, self.conn, ip, port)) == WAIT_ARP:
+        while (r := self._step(lib.tcp_connect, self.conn, ip, port)) == WAIT_NEIGHBOR:
             self._resolve(ip, name)
         check(r, name)
         flags = MSG_DONTWAIT if self._nonblock else 0
@@ -307,7 +314,7 @@ class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP
 
     def _can_wait(self, r: int, total: int) -> bool:
         """Whether there is a wait that answer ``r`` asks for, and this board's sends wait there."""
-        return r < WAITS and (total == 0 or self._send_all or r in (WAIT_ARP, WAIT_SND))
+        return r < WAITS and (total == 0 or self._send_all or r in (WAIT_NEIGHBOR, WAIT_SND))
 
     def _after_waiting(self, r: int, data: bytes, deadline: int | None) -> int:
         """Waits for what is missing, without locks, and tries again."""
@@ -316,8 +323,8 @@ class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP
             if iob is None:
                 return -ENOMEM if deadline is None else -EAGAIN
             return self._step(lib.tcp_send_iob, self.conn, data, len(data), iob)
-        if r == WAIT_ARP:
-            self._resolve(self._get(lib.SOCK_RADDR), "send")
+        if r == WAIT_NEIGHBOR:
+            self._resolve(self._peer(), "send")
         else:
             self._sleep(self._sndsem if r == WAIT_SND else self._wrbsem, deadline, "send")
         return self._step(_send, self.conn, data, len(data), 0)
@@ -334,12 +341,12 @@ class TcpSocket(InetSocket, kind=SOCK_STREAM, proto=IPPROTO_TCP, option="NET_TCP
         while True:
             with self._locked():
                 r = self._lend(memory, len(data))
-            if r != WAIT_ARP:
+            if r != WAIT_NEIGHBOR:
                 return check(r, "send")
-            self._resolve(self._get(lib.SOCK_RADDR), "send")
+            self._resolve(self._peer(), "send")
 
     def _lend(self, memory: Any, size: int) -> int:
-        """The same under the locks: the number of bytes, WAIT_ARP or a negative errno."""
+        """The same under the locks: the number of bytes, WAIT_NEIGHBOR or a negative errno."""
         before = -1
         try:
             r = self._until(lambda: self._call(lib.tcp_send_direct, memory, size), WAIT_SND)

@@ -6,11 +6,11 @@ from contextlib import suppress
 from errno import EAGAIN, ENOMEM
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from kernel.core import ACT_BASE, buffer, check, lib, pids
-from kernel.inet import inet_addr, inet_ntoa
-from kernel.inetsock import OPTIONS, WAIT_ARP, WAIT_IOB, WAIT_SND, WAITS, InetSocket
+from kernel.core import ACT_BASE, buffer, check, lib, pids, take_bytes
+from kernel.inetsock import OPTIONS, WAIT_IOB, WAIT_NEIGHBOR, WAIT_SND, WAITS, InetSocket
 from kernel.sockbase import (
     AF_INET,
+    AF_INET6,
     IPPROTO_UDP,
     MSG_DONTWAIT,
     SO_BROADCAST,
@@ -21,6 +21,7 @@ from kernel.sockbase import (
     os_error,
 )
 from kernel.sockcalls import Buffer
+from kernel.sockname import NAME_LEN, name_of, named, port_of
 
 if TYPE_CHECKING:
     from kernel.kernel import Kernel
@@ -47,27 +48,32 @@ class UdpInfo(NamedTuple):
     rport: int
     drops: int
     """datagrams lost because SO_RCVBUF was used up"""
+    family: int
 
 
 def udp_connections(kernel: Kernel) -> list[UdpInfo]:
     """All UDP connections of a board, oldest first."""
     board = kernel.board
-    fields = (lib.SOCK_FLAGS, lib.SOCK_TXSIZE, lib.SOCK_RXSIZE, lib.SOCK_LADDR, lib.SOCK_LPORT, lib.SOCK_RADDR)
+    fields = (lib.SOCK_FLAGS, lib.SOCK_TXSIZE, lib.SOCK_RXSIZE, lib.SOCK_DROPS)
     rows = []
     for conn in pids(lib.udp_list, board):
-        flags, txsize, rxsize, laddr, lport, raddr = (lib.udp_get(board, conn, field) for field in fields)
-        rport, drops = lib.udp_get(board, conn, lib.SOCK_RPORT), lib.udp_get(board, conn, lib.SOCK_DROPS)
-        rows.append(UdpInfo(conn, flags, txsize, rxsize, inet_ntoa(laddr), lport, inet_ntoa(raddr), rport, drops))
+        flags, txsize, rxsize, drops = (lib.udp_get(board, conn, field) for field in fields)
+        own, peer = (
+            name_of(kernel, take_bytes(lib.udp_name, board, conn, which, limit=NAME_LEN)) for which in (False, True)
+        )
+        family = AF_INET if len(own) == 2 else AF_INET6
+        rows.append(UdpInfo(conn, flags, txsize, rxsize, own[0], own[1], peer[0], peer[1], drops, family))
     return rows
 
 
-class UdpSocket(InetSocket, kind=SOCK_DGRAM, proto=IPPROTO_UDP, option="NET_UDP"):
-    """socket(AF_INET, SOCK_DGRAM)."""
+class UdpSocket(InetSocket, kind=SOCK_DGRAM, proto=IPPROTO_UDP, option="NET_UDP", families=(AF_INET, AF_INET6)):
+    """socket(AF_INET or AF_INET6, SOCK_DGRAM)."""
 
     _options: ClassVar[dict[tuple[int, int], int]] = {**OPTIONS, (SOL_SOCKET, SO_BROADCAST): lib.SOCK_BCAST}
     _core_get = lib.udp_get
     _core_set = lib.udp_set
     _core_bind = lib.udp_bind
+    _core_name = lib.udp_name
     _core_pollsetup = lib.udp_pollsetup
     _reads = "a datagram"
 
@@ -75,19 +81,19 @@ class UdpSocket(InetSocket, kind=SOCK_DGRAM, proto=IPPROTO_UDP, option="NET_UDP"
         super().__init__(kernel, family, kind, IPPROTO_UDP)
         self._buffered = bool(kernel.options.get("NET_UDP_WRITE_BUFFERS", False))
         self._drain = bool(kernel.options.get("NET_UDP_NOTIFIER", False))
-        sender = bytearray(8)
-        self._from = memoryview(sender).cast("I")
-        self._from_pointer = buffer(sender)
+        self._from = bytearray(NAME_LEN)
+        self._from_port = memoryview(self._from).cast("I")
+        self._from_pointer = buffer(self._from)
 
     def _core_socket(self, board: Any) -> int:
-        return int(lib.udp_socket(board))
+        return int(lib.udp_socket(board, self.family))
 
     def _core_close(self) -> int:
         return self._call(lib.udp_close)
 
     def connect(self, address: Address | None) -> None:
         """Fixes the peer: nobody else is heard any more, and ICMP errors about it are reported. None: no peer."""
-        ip, port = (inet_addr(address[0]), address[1]) if address is not None else (0, 0)
+        ip, port = (self._pack(address[0]), port_of(address)) if address is not None else (self._names.nobody, 0)
         with self._locked():
             check(lib.udp_connect(self._board, self.conn, ip, port), f"connect {address}")
 
@@ -122,8 +128,7 @@ class UdpSocket(InetSocket, kind=SOCK_DGRAM, proto=IPPROTO_UDP, option="NET_UDP"
         try:
             bufsize = self._make_room(bufsize)
             n = self._receive(bufsize, flags)
-            source = self._from
-            return bytes(self._view[:n]), (inet_ntoa(source[0]), source[1])
+            return bytes(self._view[:n]), named(self._kernel, bytes(self._from[:16]), self._from_port[4])
         finally:
             lock.conn_dev_unlock(self, None)
 
@@ -137,13 +142,13 @@ class UdpSocket(InetSocket, kind=SOCK_DGRAM, proto=IPPROTO_UDP, option="NET_UDP"
         the rest).
         """
         flags, address = args if len(args) == 2 else (0, *args)
-        return self._send(data, flags, inet_addr(address[0]), address[1])
+        return self._send(data, flags, self._pack(address[0]), address[1])
 
     def send(self, data: Buffer, flags: int = 0) -> int:
         """The same, to the peer of connect()."""
-        return self._send(data, flags, 0, 0)
+        return self._send(data, flags, self._names.nobody, 0)
 
-    def _send(self, data: Buffer, flags: int, ip: int, port: int) -> int:
+    def _send(self, data: Buffer, flags: int, ip: bytes, port: int) -> int:
         if type(data) is not bytes:
             data = bytes(data)
         if self._nonblock:
@@ -163,7 +168,7 @@ class UdpSocket(InetSocket, kind=SOCK_DGRAM, proto=IPPROTO_UDP, option="NET_UDP"
             return self._send_waiting(r, data, flags, ip, port)
         return int(r)
 
-    def _send_waiting(self, r: int, data: bytes, flags: int, ip: int, port: int) -> int:
+    def _send_waiting(self, r: int, data: bytes, flags: int, ip: bytes, port: int) -> int:
         """A send that could not be done in one go: waits, without locks, for what the core says is missing.
 
         As in NuttX, the first buffer is a throttled one and waited for as long as SO_SNDTIMEO allows; the others are
@@ -181,9 +186,8 @@ class UdpSocket(InetSocket, kind=SOCK_DGRAM, proto=IPPROTO_UDP, option="NET_UDP"
                     r = -ENOMEM if deadline is None else -EAGAIN
                 else:
                     r = self._step(lib.udp_sendto_iob, self.conn, data, n, ip, port, iob)
-            elif r == WAIT_ARP:
-                peer = ip or self._get(lib.SOCK_RADDR)
-                self._resolve(peer, "sendto")
+            elif r == WAIT_NEIGHBOR:
+                self._resolve(self._peer() if ip == self._names.nobody else ip, "sendto")
                 r = self._step(_sendto, self.conn, data, n, ip, port, flags)
             else:
                 self._sleep(self._sndsem if r == WAIT_SND else self._wrbsem, deadline, "sendto")

@@ -8,7 +8,7 @@ from typing import Any
 from board import Bench, Board
 from board.wire import mac_bytes
 from kernel.core import check, lib
-from kernel.inet import inet_addr
+from kernel.inet import pack_ipv4
 from kernel.sockbase import AF_INET, SHUT_WR, SOCK_STREAM
 from kernel.tcp import tcp_connections
 
@@ -95,7 +95,7 @@ def introduce(board: Board, other: Board) -> None:
     """A permanent ARP entry: nothing protects an ARP reply from a wire that flips bits."""
     mac = mac_bytes(other.eth0.mac)
     kernel = board.kernel
-    check(lib.arp_set(kernel.board, kernel.net.device("eth0").index, inet_addr(other.eth0.ip), mac, 6), "arp")
+    check(lib.neighbor_set(kernel.board, kernel.net.device("eth0").index, pack_ipv4(other.eth0.ip), mac, 6), "arp")
 
 
 def exchange(seed: int, size: int, options: dict[str, Any], faults: dict[str, float] = FAULTS) -> dict[str, int]:

@@ -10,7 +10,7 @@ from board.config import Config
 from drivers.loopback import LoopbackDriver
 from kernel.clock import Clock
 from kernel.core import buffer, check, lib
-from kernel.inet import ether_aton, inet_addr
+from kernel.inet import ether_aton, inet_addr, pack_ipv4
 from kernel.iob import IobOwner
 from kernel.kernel import Kernel
 from kernel.wqueue import LPWORK, Work
@@ -178,7 +178,7 @@ class Stack:
         self.kernel.net.register(LoopbackDriver(self.kernel))
         self.eth.ifup()
         if known:
-            lib.arp_set(self.board, self.eth.index, inet_addr(HOST_IP), HOST_MAC, 6)
+            lib.neighbor_set(self.board, self.eth.index, pack_ipv4(HOST_IP), HOST_MAC, 6)
         self.clock.run(None)
         self.free = self.kernel.iobs.getstats().nfree
         self._room = bytearray(2048)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from stack import BOARD_MAC, EVERYBODY, HOST_MAC, Packet, Stack, arp, ether, icmp, udp
 
-from kernel.arp import arp_delete, arp_get, arp_set, arp_table
 from kernel.inet import ether_aton
+from kernel.neighbor import neighbor_delete, neighbor_get, neighbor_set, neighbor_table
 
 OTHER_MAC = ether_aton("02:00:00:00:00:77")
 REQUEST, REPLY = 1, 2
@@ -22,7 +22,7 @@ def arp_frame(op: int, **fields: Any) -> bytes:
 
 
 def known(s: Stack, ipaddr: str = "10.0.1.1") -> bytes | None:
-    return arp_get(s.kernel, s.device, ipaddr)
+    return neighbor_get(s.kernel, s.device, ipaddr)
 
 
 def test_request_for_own_address_is_answered_and_the_sender_learned() -> None:
@@ -40,7 +40,7 @@ def test_request_for_own_address_is_answered_and_the_sender_learned() -> None:
 def test_probe_from_a_host_without_address_is_answered_but_not_learned() -> None:
     with Stack(known=False) as s:
         assert len(s.answers(arp_frame(REQUEST, sender="0.0.0.0"))) == 1
-        assert arp_table(s.kernel) == []
+        assert neighbor_table(s.kernel) == []
 
 
 def test_request_for_another_address_stays_unanswered() -> None:
@@ -71,7 +71,7 @@ def test_announcement_makes_an_entry_only_with_the_option(gratuitous: bool) -> N
 def test_other_hardware_protocol_or_lengths_are_ignored(head: bytes) -> None:
     with Stack(known=False) as s:
         assert s.answers(arp_frame(REQUEST, head=head)) == []
-        assert arp_table(s.kernel) == []
+        assert neighbor_table(s.kernel) == []
         assert s.device.stats.rx_dropped == 1
         assert s.leaks() == 0
 
@@ -95,18 +95,18 @@ def test_truncated_packet_is_dropped() -> None:
 def test_impossible_senders_are_not_learned(sender: str) -> None:
     with Stack(known=False) as s:
         s.input(arp_frame(REPLY, sender=sender))
-        assert arp_table(s.kernel) == []
+        assert neighbor_table(s.kernel) == []
 
 
 def test_permanent_entry_cannot_be_taken_over() -> None:
     with Stack(known=False) as s:
-        arp_set(s.kernel, s.device, "10.0.1.1", HOST_MAC)
+        neighbor_set(s.kernel, s.device, "10.0.1.1", HOST_MAC)
         s.input(arp_frame(REPLY, mac=OTHER_MAC))
         assert known(s) == HOST_MAC
-        arp_delete(s.kernel, s.device, "10.0.1.1")
+        neighbor_delete(s.kernel, s.device, "10.0.1.1")
         assert known(s) is None
         with pytest.raises(FileNotFoundError):
-            arp_delete(s.kernel, s.device, "10.0.1.1")
+            neighbor_delete(s.kernel, s.device, "10.0.1.1")
 
 
 def test_entry_is_forgotten_after_its_age() -> None:
@@ -123,7 +123,7 @@ def test_oldest_entry_makes_room() -> None:
         for i in range(5):
             s.input(arp_frame(REPLY, sender=f"10.0.1.{10 + i}"))
             s.later(1)
-        assert [e.ipaddr for e in arp_table(s.kernel)] == ["10.0.1.14", "10.0.1.11", "10.0.1.12", "10.0.1.13"]
+        assert [e.ipaddr for e in neighbor_table(s.kernel)] == ["10.0.1.14", "10.0.1.11", "10.0.1.12", "10.0.1.13"]
 
 
 @pytest.mark.parametrize("ipin", [False, True])
@@ -206,7 +206,7 @@ def test_foreign_networks_go_through_the_router() -> None:
 
 def test_route_names_another_router() -> None:
     with Stack() as s:
-        arp_set(s.kernel, s.device, "10.0.1.50", OTHER_MAC)
+        neighbor_set(s.kernel, s.device, "10.0.1.50", OTHER_MAC)
         s.kernel.net.addroute("192.168.0.0", "255.255.0.0", "10.0.1.50")
         s.run(lambda sys: sys.socket().sendto(b"far", ("192.168.3.4", 53)))
         assert Packet(s.frames()[0]).dst_mac == OTHER_MAC
@@ -238,4 +238,4 @@ def test_lost_carrier_clears_the_table() -> None:
     with Stack(known=False) as s:
         s.input(arp_frame(REPLY))
         s.eth.ifdown()
-        assert arp_table(s.kernel) == []
+        assert neighbor_table(s.kernel) == []

@@ -14,7 +14,7 @@ from stack import BOARD_IP, BOARD_MAC, HOST_IP, Stack
 from tcp_peer import TCP, act, listening, rows
 
 from kernel.core import lib
-from kernel.inet import inet_addr
+from kernel.inet import pack_ipv4
 from kernel.sockbase import AF_INET, SHUT_WR, SOCK_STREAM
 
 HOLES = {"NET_TCP_OUT_OF_ORDER": True, "NET_TCP_SELECTIVE_ACK": True}
@@ -78,7 +78,7 @@ class Conversation(RuleBasedStateMachine):
         self.ends = [End(options, "left"), End(options, "right")]
         left, right = self.ends
         right.stack.device.ipaddr = HOST_IP
-        lib.arp_set(right.stack.board, right.stack.eth.index, inet_addr(BOARD_IP), BOARD_MAC, 6)
+        lib.neighbor_set(right.stack.board, right.stack.eth.index, pack_ipv4(BOARD_IP), BOARD_MAC, 6)
         listener = listening(left.stack)
         accepting = kept(left.stack, lambda sys: listener.accept()[0])
         connecting = kept(right.stack, self._dial)

@@ -1,9 +1,10 @@
-int32_t tcp_socket(struct board *b);
+int32_t tcp_socket(struct board *b, uint32_t family);
 int64_t tcp_close(struct board *b, int32_t conn, int32_t abort);
-int32_t tcp_bind(struct board *b, int32_t conn, uint32_t laddr, uint32_t port);
+int32_t tcp_bind(struct board *b, int32_t conn, const uint8_t *addr, uint32_t port);
 int32_t tcp_listen(struct board *b, int32_t conn, int32_t backlog);
 int64_t tcp_accept(struct board *b, int32_t conn, uint32_t flags);
-int64_t tcp_connect(struct board *b, int32_t conn, uint32_t raddr, uint32_t port);
+int64_t tcp_connect(struct board *b, int32_t conn, const uint8_t *addr, uint32_t port);
+int32_t tcp_name(struct board *b, int32_t conn, int32_t peer, uint8_t *out, uint32_t len);
 int32_t tcp_connected(struct board *b, int32_t conn, uint32_t flags);
 int64_t tcp_send(struct board *b, int32_t conn, const uint8_t *data, uint32_t len, uint32_t flags);
 int64_t tcp_send_iob(struct board *b, int32_t conn, const uint8_t *data, uint32_t len, uint32_t index);

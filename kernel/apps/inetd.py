@@ -81,7 +81,7 @@ def answers(sock: Socket, answer: Callable[[bytes], bytes] | None) -> None:
 
 def may_answer(sender: Address) -> bool:
     """Whether somebody is there, and is no server."""
-    return sender[0] != NOBODY and sender[1] >= RESERVED
+    return bool(sender[0] != NOBODY and sender[1] >= RESERVED)
 
 
 def main(sys: Sys) -> int:

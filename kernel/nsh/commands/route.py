@@ -5,9 +5,9 @@ from __future__ import annotations
 from errno import EINVAL, ENETUNREACH, ENOENT
 from typing import TYPE_CHECKING
 
-from kernel.arp import arp_delete, arp_get, arp_set, arp_table
 from kernel.core import lib
-from kernel.inet import ether_aton, ether_ntoa, inet_addr, inet_ntoa
+from kernel.inet import ether_aton, ether_ntoa, inet_addr, inet_ntoa, ipv4_bytes
+from kernel.neighbor import neighbor_delete, neighbor_get, neighbor_set, neighbor_table
 from kernel.nsh.command import ARGINVALID, ARGREQUIRED, OK, TOOMANYARGS, CallFailed, Command, CommandError
 from kernel.nsh.commands.file import catfile
 from kernel.nsh.commands.options import getopt
@@ -45,7 +45,7 @@ def _arp_list(shell: Shell, interface: str | None) -> int:
     if not shell.kernel.options.get("NETLINK_ROUTE"):
         raise CommandError(ARGINVALID)
     shell.write(f"{'IP Address':<12} {'Ethernet Address':<17} Interface\n")
-    for entry in arp_table(shell.kernel):
+    for entry in neighbor_table(shell.kernel):
         if interface in (None, entry.device):
             shell.write(f"{entry.ipaddr:<12} {ether_ntoa(entry.mac):<17} {entry.device}\n")
     return OK
@@ -66,12 +66,12 @@ def _arp_entry(shell: Shell, action: str, words: list[str], interface: str | Non
     device = _device(shell, address, interface)
     with kernel.net.locked(device):
         if action == "s":
-            arp_set(kernel, device, inet_ntoa(address), mac)
+            neighbor_set(kernel, device, inet_ntoa(address), mac)
             return
         if action == "d":
-            arp_delete(kernel, device, inet_ntoa(address))
+            neighbor_delete(kernel, device, inet_ntoa(address))
             return
-        found = arp_get(kernel, device, inet_ntoa(address))
+        found = neighbor_get(kernel, device, inet_ntoa(address))
     if found is None:
         raise OSError(ENOENT, f"arp: {words[0]} is not known")
     shell.write(f"HWaddr: {ether_ntoa(found)}\n")
@@ -85,7 +85,7 @@ def _device(shell: Shell, address: int, interface: str | None) -> NetDevice:
         if not named:
             raise OSError(EINVAL, f"arp: no device {interface}")
         return named[0]
-    device = net.devices.get(lib.netdev_findby_ripv4addr(shell.kernel.board, address))
+    device = net.devices.get(lib.netdev_findby_ripaddr(shell.kernel.board, ipv4_bytes(address)))
     if device is None:
         raise OSError(EINVAL, f"arp: no device leads to {inet_ntoa(address)}")
     return device
