@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from math import isqrt
 from typing import TYPE_CHECKING
 
-from kernel.apps import App
 from kernel.fs.openfile import STDERR
 from kernel.inet import inet_addr, inet_ntoa
 from kernel.kernel import SIGINT
@@ -245,6 +244,3 @@ def main(sys: Sys) -> int:
         ping = Ping(sys, options, sock)
         ping.run()
     return 1 if ping.result.troubles else 0
-
-
-PING = App("ping", main, option="SYSTEM_PING")

@@ -6,7 +6,6 @@ import re
 from errno import ECONNABORTED, ECONNRESET, EINVAL, ENOENT, EPROTO, EPROTONOSUPPORT, ETIMEDOUT
 from typing import TYPE_CHECKING, NamedTuple
 
-from kernel.apps import App
 from kernel.apps.output import complain
 from kernel.apps.tcpserver import stream
 from kernel.inet import inet_addr, inet_ntoa
@@ -163,6 +162,3 @@ def failed(sys: Sys, tail: str) -> int:
     """Complains as NSH does, whose command it is in NuttX."""
     complain(sys, f"nsh: {sys.argv[0]}: {tail}\n")
     return 1
-
-
-WGET = App("wget", main, option="NETUTILS_WEBCLIENT")
