@@ -21,7 +21,7 @@ NETINIT = [
     integer("NETUTILS_DHCPC_RETRIES", 3, "how often it asks", "NETUTILS_DHCPC", low=1, high=16),
     hexadecimal("NETUTILS_DHCPC_BOOTP_FLAGS", 0, "0x8000: it wants answers sent to everybody", "NETUTILS_DHCPC"),
     flag("SYSTEM_DHCPC_RENEW", False, "the renew command", "NETUTILS_DHCPC"),
-    flag("LIBC_NETDB", False, "names of hosts: nslookup, ping NAME", "NET_IPv4"),
+    flag("LIBC_NETDB", False, "names of hosts: nslookup, ping NAME, wget", "NET_IPv4"),
     flag("LIBC_GAISTRERROR", False, "its errors have names", "LIBC_NETDB"),
     integer("NETDB_MAX_IPv4ADDR", 1, "addresses of a host that are kept", "LIBC_NETDB", low=1, high=255),
     flag("NETDB_HOSTFILE", False, "a file names hosts", "LIBC_NETDB"),
