@@ -7,15 +7,11 @@ stack of whoever let time pass: a task, or the host, which is the idle task.
 
 from __future__ import annotations
 
-import os
-import select
-import signal
 import threading
 import traceback
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from greenlet import GreenletExit, getcurrent, greenlet
@@ -46,7 +42,9 @@ from kernel.core import (
     lib,
     make_bench,
 )
+from kernel.ctrlc import CtrlC
 from kernel.errors import BenchError, ContextError, Hang, Livelock, TaskExit
+from kernel.inputs import Inputs
 from kernel.task import RunnerMaker
 from kernel.watchdog import HostWatchdog
 
@@ -126,21 +124,17 @@ class Clock:
         self.closed = False
         self.powered = False
         self.live = False
-        self.on_input: dict[int, Callable[[], None]] = {}
-        self.spare_inputs: list[tuple[int, select.epoll]] = []  # places in the poll set that nobody uses at the moment
+        self.inputs = Inputs()
         self._ended_ns = 0
         self.on_wake: list[Callable[[], None]] = []  # looked at by those who wait beside the host's own call
         self._later: list[Callable[[], None]] = []
-        self._posted: deque[Callable[[], None]] = deque()
-        self._inbox: int | None = None
-        self._interrupted = False
-        self._old_sigint: Any = None
+        self._ctrl_c = CtrlC(self)
         self._watchdog = HostWatchdog(self, watchdog) if watchdog > 0 else None
 
     @property
     def interrupted(self) -> bool:
         """Ctrl-C has come, and the host's call has yet to end with it: a model that waits for the host has to stop."""
-        return self._interrupted
+        return self._ctrl_c.came
 
     # Time
 
@@ -212,12 +206,9 @@ class Clock:
         self.running = False  # the watchdog must not count a wait for the outside
         ready = lib.live_poll(self.bench)
         self.running = True
-        while ready:
-            index = (ready & -ready).bit_length() - 1
-            ready &= ready - 1
+        if ready:
             try:
-                if index in self.on_input:  # an earlier one may have closed it
-                    self.on_input[index]()
+                self.inputs.take(ready)
             except BaseException as error:  # it must not hit the task on whose stack this runs
                 return self.give_up(error)
         return int(lib.bench_next(self.bench))
@@ -280,7 +271,7 @@ class Clock:
                 if reason == HOST_FAULT or (reason == HOST_INTERRUPT and self.fault is not None):
                     self._raise_fault()
                 if reason == HOST_INTERRUPT:
-                    self._interrupted = False
+                    self._ctrl_c.came = False
                     raise KeyboardInterrupt
                 r = lib.bench_next(self.bench)
         finally:
@@ -325,18 +316,7 @@ class Clock:
         """From any thread: the thread that runs the bench makes this call between two instants. Live benches only."""
         if self.closed:
             raise BenchError("the bench is closed")
-        if self._inbox is None:
-            raise BenchError(
-                "a lockstep bench has no inbox: in it nothing happens while its thread is elsewhere; use live=True"
-            )
-        self._posted.append(call)
-        os.eventfd_write(self._inbox, 1)
-
-    def _take_posted(self) -> None:
-        if self._inbox is not None:
-            os.eventfd_read(self._inbox)
-        while self._posted:
-            self._posted.popleft()()
+        self.inputs.post(call)
 
     def go_live(self, spin_ns: int) -> None:
         """From now on time follows the host's clock. Raises BenchError once time has moved."""
@@ -344,8 +324,7 @@ class Clock:
             raise BenchError("live has to be chosen before power-on: this bench has already run in lockstep")
         check(lib.live_start(self.bench, spin_ns), "live run")
         self.live = True
-        self._inbox = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self.on_input[check(lib.live_add_fd(self.bench, self._inbox), "inbox")] = self._take_posted
+        self.inputs.open(self.bench)
 
     def _raise_fault(self) -> None:
         fault, self.fault = self.fault, None
@@ -355,21 +334,9 @@ class Clock:
 
     def _power_on(self) -> None:
         self.powered = True
-        if threading.current_thread() is threading.main_thread():
-            self._old_sigint = signal.getsignal(signal.SIGINT)
-            if callable(self._old_sigint):
-                signal.signal(signal.SIGINT, self._on_sigint)
+        self._ctrl_c.heed()
         if self._watchdog:
             self._watchdog.start()
-
-    def _on_sigint(self, signum: int, frame: FrameType | None) -> None:
-        """Ctrl-C belongs to the host, not to the task that happens to run: the core stops at its next step."""
-        if self.running and not self._interrupted:
-            self._interrupted = True
-            lib.bench_attend(self.bench, BENCH_INTERRUPT)
-        else:
-            self._interrupted = False
-            self._old_sigint(signum, frame)
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -389,20 +356,15 @@ class Clock:
         self.closed = True
         if self._watchdog:
             self._watchdog.stop()
-        if self._old_sigint is not None:
-            _drop_closed_handlers()
+        self._ctrl_c.forget()
         for spare in (self.maker.greenlet, *(runner.greenlet for runner in self.runners)):
             spare.throw(GreenletExit)
         self.runners.clear()
         lib.bench_free(self.bench)
         del self.bench
         self.__class__ = ClosedClock
-        for _, epoll in self.spare_inputs:
-            epoll.close()
-        if self._inbox is not None:
-            os.close(self._inbox)
-            self._inbox = None
-        if self._interrupted:
+        self.inputs.close()
+        if self._ctrl_c.came:
             raise KeyboardInterrupt
 
     def __enter__(self) -> Clock:
@@ -424,12 +386,3 @@ class ClosedClock(Clock):
             if name == "bench":
                 raise BenchError("the bench is closed")
             raise AttributeError(name)
-
-
-def _drop_closed_handlers() -> None:
-    """Takes the handlers of closed benches away from Ctrl-C; benches may end in another order than they began in."""
-    first = handler = signal.getsignal(signal.SIGINT)
-    while isinstance(owner := getattr(handler, "__self__", None), Clock) and owner.closed:
-        handler = owner._old_sigint
-    if handler is not first:
-        signal.signal(signal.SIGINT, handler)

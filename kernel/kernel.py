@@ -6,7 +6,6 @@ It boots in the order of NuttX's bring-up: memory, IOBs, workers, network; devic
 from __future__ import annotations
 
 import threading
-import traceback
 from collections.abc import Callable, Mapping
 from errno import EINTR, EINVAL, ENOSYS
 from random import Random
@@ -21,7 +20,7 @@ from kernel.assertion import Assertions
 from kernel.clock import Clock
 from kernel.core import COSTS, SITES, check, is_null, lib, make_board, numbers, pids
 from kernel.effort import Effort
-from kernel.errors import BenchError, BoardClosed, ContextError, Hang, board_trace, describe
+from kernel.errors import BenchError, BoardClosed, ContextError, Hang
 from kernel.fs.tree import make_tree
 from kernel.heap import Heap
 from kernel.iob import IobPool
@@ -32,12 +31,13 @@ from kernel.netlib.resolver import Resolver
 from kernel.netlock import NetLock
 from kernel.notifier import Notifiers
 from kernel.poll import Pollers
+from kernel.raised import handler_hung
 from kernel.realtime import Realtime, calendar
 from kernel.sched import Explore, Fifo, Policy, RoundRobin
 from kernel.sync import Semaphore, Watchdog
 from kernel.syscalls import Sys
-from kernel.syslog import LOG_CRIT, LOG_ERR, LOG_WARNING, Syslog
-from kernel.task import Task, Tasks, spinning
+from kernel.syslog import LOG_WARNING, Syslog
+from kernel.task import Task, Tasks
 from kernel.wqueue import HPWORK, LPWORK, Work, WorkQueue
 
 if TYPE_CHECKING:
@@ -213,17 +213,8 @@ class Kernel:
         self.assertions.fault(what, _getframe(1))
 
     def hung(self, line: int | None, error: Hang) -> Hang:
-        """A handler never returned and was stopped. Its line is masked from here on, the board goes on.
-
-        Returns the error for the host. ``line``: None for a watchdog's function.
-        """
-        what = "a watchdog's function" if line is None else f"the handler of line {line}, now masked,"
-        if line is not None:
-            lib.up_disable_irq(self.board, line)
-        where = "".join(traceback.format_exception(error)[-4:])
-        text = f"{what} ran on without returning and was stopped:\n{where}"
-        self.report(text)
-        return Hang(text)
+        """A handler never returned; see :func:`kernel.raised.handler_hung`."""
+        return handler_hung(self, line, error)
 
     def cannot_wait(self, what: str) -> BaseException:
         """The error for a call that has to wait where that is impossible."""
@@ -321,26 +312,6 @@ class Kernel:
     def held_by(self, pid: int) -> list[str]:
         """Names of the mutexes that a task, living or dead, holds."""
         return [self.mutex_names[m] for m in pids(lib.task_held, self.board, pid, limit=64)]
-
-    def task_raised(self, task: Task, error: BaseException) -> None:
-        """A task dies of an exception: the log and the reports say so, the board goes on."""
-        text = "".join(traceback.format_exception(error))
-        self.syslog.log(LOG_ERR, f"{task.name}[{task.pid}]: died of {describe(error)}\n{board_trace(error)}")
-        self.report(f"task {task.name} (pid {task.pid}) raised {describe(error)}\n{text}", log=False)
-        if isinstance(error, Hang) and not self.closed:
-            self.clock.give_up(spinning(task, error))
-
-    def work_raised(self, queue: WorkQueue, work: Work, error: BaseException) -> None:
-        """A work item raised: its worker goes on, but what it left locked stays locked."""
-        text = "".join(traceback.format_exception(error))
-        held = self.held_by(lib.board_current(self.board))
-        tail = f"; its worker still holds {', '.join(held)}" if held else ""
-        self.syslog.log(LOG_CRIT, f"{queue.name}: {work.name} raised {describe(error)}{tail}\n{board_trace(error)}")
-        self.report(f"work {work.name} on {queue.name} raised {describe(error)}{tail}\n{text}", log=False)
-        if isinstance(error, Hang):
-            where = "".join(traceback.format_exception(error)[-4:])
-            hang = f"work {work.name} on {queue.name} ran on without entering the kernel and was stopped:\n{where}"
-            self.clock.give_up(Hang(hang))
 
     def report(self, text: str, *, log: bool = True) -> None:
         """Notes something for whoever examines the board afterwards; also warns on the syslog, unless that knows."""

@@ -14,8 +14,9 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from kernel.core import ACT_BASE, KILLED, check, lib
 from kernel.environ import HOMEDIR, Environment
-from kernel.errors import Hang, TaskExit
+from kernel.errors import TaskExit
 from kernel.fs.openfile import FileTable
+from kernel.raised import task_raised
 
 if TYPE_CHECKING:
     from kernel.clock import Clock
@@ -81,7 +82,7 @@ class Task:
                 raise
             self.error = error
             self.status = 1
-            self.kernel.task_raised(self, error)
+            task_raised(self, error)
         return None
 
     def stack(self) -> list[str]:
@@ -249,9 +250,3 @@ class Tasks:
             task.alive = False
         self.by_pid.clear()
         return stuck
-
-
-def spinning(task: Task, error: Hang) -> Hang:
-    """The error for the host when the watchdog had to stop a task, with the place where it span."""
-    where = "".join(traceback.format_exception(error)[-4:])
-    return Hang(f"task {task.name} (pid {task.pid}) ran on without entering the kernel and was stopped:\n{where}")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from greenlet import GreenletExit
 
 from kernel.core import ACT_BASE, check, lib, numbers, pids
+from kernel.raised import work_raised
 from kernel.task import Task
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ class WorkQueue:
                     except BaseException as error:
                         if isinstance(error, GreenletExit) and kernel.closed:
                             raise
-                        kernel.work_raised(self, work, error)
+                        work_raised(kernel, self, work, error)
                 elif r == _ITEM_IN_C:
                     with kernel.net_lock:
                         r = lib.work_run_c(board, number, thread)

@@ -57,16 +57,16 @@ class LiveInput:
         except PermissionError:
             self._file = Event(clock, self._read_file)
         except OSError as error:
-            clock.spare_inputs.append((self._index, self._epoll))
+            clock.inputs.spare.append((self._index, self._epoll))
             raise BenchError(f"{name}: descriptor {fd} cannot be read: {error}") from error
-        clock.on_input[self._index] = self._look
+        clock.inputs.calls[self._index] = self._look
         self.listen()
 
     @staticmethod
     def _place(clock: Clock, name: str) -> tuple[int, select.epoll]:
         """A place in the bench's poll set, which are few: one that was given back, if there is one."""
-        if clock.spare_inputs:
-            return clock.spare_inputs.pop()
+        if clock.inputs.spare:
+            return clock.inputs.spare.pop()
         epoll = select.epoll()
         try:
             return check(lib.live_add_fd(clock.bench, epoll.fileno()), name), epoll
@@ -95,11 +95,11 @@ class LiveInput:
         self.closed = True
         if self._file is not None and not self._clock.closed:
             self._file.free()
-        self._clock.on_input.pop(self._index, None)
+        self._clock.inputs.calls.pop(self._index, None)
         if self._clock.closed:
             self._epoll.close()
         else:
-            self._clock.spare_inputs.append((self._index, self._epoll))
+            self._clock.inputs.spare.append((self._index, self._epoll))
 
     def _want(self, events: int) -> None:
         """An unwanted descriptor has to leave the set: a hang-up is reported even to those who asked for nothing."""

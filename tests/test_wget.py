@@ -1,4 +1,4 @@
-"""The wget program, against the webserver and against servers that do not behave."""
+"""The wget program, against the webserver and against servers that do not behave; by name, too."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from app_kit import SERVER, kill, pair, pids, sockets, start
+from names_kit import DnsServer, Host, a, answer
 
 from board import Board
 from kernel.apps.wget import Url, parse_url
@@ -51,7 +52,8 @@ def test_o_names_the_file_and_a_directory_is_followed_to_its_list() -> None:
         ("-o /tmp/x nonsense", "wget failed: 22"),
         ("-o /tmp/x http://10.0.1.2:99999/", "wget failed: 22"),
         ("-o /tmp/x https://10.0.1.2/", "wget failed: 93"),
-        ("-o /tmp/x http://example.org/", "wget failed: 2"),
+        ("-o /tmp/x http://example.org/", "wget failed: 113"),
+        ("-o /tmp/x http://10.0.1.256/", "wget failed: 113"),
         ("-o /tmp/x http://10.0.1.2/tmp/nothing", "wget failed: 2"),
         ("-o /tmp/x http://10.0.1.2/dev/zero", "wget failed: 103"),
         ("-o /tmp/x http://10.0.1.2:99/", "wget failed: 111"),
@@ -147,6 +149,93 @@ def test_a_full_file_system_is_an_error() -> None:
 def test_urls() -> None:
     assert parse_url("http://10.0.1.2") == Url("10.0.1.2", 80, "/")
     assert parse_url("HTTP://10.0.1.2:8080/a/b?c#d") == Url("10.0.1.2", 8080, "/a/b?c")
+    assert parse_url("http://www.Example.org:8080") == Url("www.Example.org", 8080, "/")
+
+
+# By name: the server is on the board itself, its name server at the host's end of the wire
+
+
+WWW = "www.example.org"
+
+
+def board_with_server(then: bytes = b"", **options: Any) -> tuple[Board, Host, list[bytes]]:
+    """A board with a server on ports 80 and 8080, and the requests that it gets. ``then`` is its first answer."""
+    board = Board(**options)
+    board.boot()
+    requests: list[bytes] = []
+
+    def main(sys: Any) -> None:
+        with sys.socket(AF_INET, SOCK_STREAM) as listener:
+            listener.bind(("", int(sys.argv[1])))
+            listener.listen()
+            while True:
+                client, _ = listener.accept()
+                with client:
+                    requests.append(client.recv(1000))
+                    client.sendall(then if then and len(requests) == 1 else OK + b"\r\nhello")
+
+    for port in ("80", "8080"):
+        board.spawn(main, name="server", args=(port,))
+    return board, Host(board), requests
+
+
+def local(query: bytes) -> list[bytes]:
+    """www.example.org is the board itself."""
+    return [answer(query, a(WWW, "10.0.1.2"))]
+
+
+@pytest.mark.parametrize("host", [WWW, f"{WWW}:8080", "localhost", "10.0.1.2:8080"])
+def test_the_server_hears_by_what_name_it_was_called(host: str) -> None:
+    board, wire, requests = board_with_server()
+    with board:
+        server = DnsServer(wire, local)
+        assert wire.nsh(f"wget -o /tmp/x http://{host}/a") == ("", 0)
+        assert content(board, "/tmp/x") == b"hello"
+        assert requests == [f"GET /a HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()]
+        assert len(server.queries) == (1 if WWW in host else 0)
+
+
+def test_a_redirection_may_lead_to_a_name() -> None:
+    board, wire, requests = board_with_server(b"HTTP/1.0 301 Moved\r\nLocation: http://%s/b\r\n\r\n" % WWW.encode())
+    with board:
+        DnsServer(wire, local)
+        assert wire.nsh("wget -o /tmp/x http://10.0.1.2/a") == ("", 0)
+        assert [request.split(b"\r\n")[:2] for request in requests] == [
+            [b"GET /a HTTP/1.0", b"Host: 10.0.1.2"],
+            [b"GET /b HTTP/1.0", b"Host: www.example.org"],
+        ]
+
+
+def test_a_name_that_nobody_knows_is_an_unreachable_host() -> None:
+    board, wire, requests = board_with_server()
+    with board:
+        server = DnsServer(wire, lambda query: [answer(query, flags=0x8183)])
+        assert wire.nsh(f"wget -o /tmp/x http://{WWW}/") == ("nsh: wget: wget failed: 113\n", 1)
+        server.make = lambda query: []
+        assert wire.nsh(f"wget -o /tmp/x http://{WWW}/") == ("nsh: wget: wget failed: 113\n", 1)
+        assert len(server.queries) == 4 and requests == [] and sockets(board) == 2 * ["LISTEN"]
+
+
+def test_ctrl_c_ends_the_wait_for_a_name_server() -> None:
+    board, wire, _ = board_with_server()
+    with board:
+        DnsServer(wire, lambda query: [])
+        with board.console.open(timeout=5) as port:
+            port.expect_prompt()
+            port.write(f"wget -o /tmp/x http://{WWW}/\r".encode())
+            board.run(1)
+            port.write(b"\x03")
+            port.expect_prompt()
+        assert pids(board, "wget") == [] and board.reports == []
+
+
+def test_without_netdb_there_are_addresses_only() -> None:
+    board, wire, _ = board_with_server(LIBC_NETDB=False, NETDB_DNSCLIENT=False)
+    with board:
+        server = DnsServer(wire, local)
+        assert wire.nsh(f"wget -o /tmp/x http://{WWW}/") == ("nsh: wget: wget failed: 113\n", 1)
+        assert wire.nsh("wget -o /tmp/x http://10.0.1.2/") == ("", 0)
+        assert server.queries == []
 
 
 def test_it_is_there_if_configured() -> None:

@@ -5,40 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kernel.apps import App
-from kernel.apps.dd import DD
-from kernel.apps.hello import HELLO
-from kernel.apps.inetd import INETD
-from kernel.apps.iperf import IPERF
-from kernel.apps.ping import PING
-from kernel.apps.renew import RENEW
-from kernel.apps.tcpblaster import TCPCLIENT, TCPSERVER
-from kernel.apps.tcpecho import TCPECHO
-from kernel.apps.telnetd import TELNETD
-from kernel.apps.udpblaster import UDPBLASTER
-from kernel.apps.udpecho import UDPECHO
-from kernel.apps.webserver import WEBSERVER
-from kernel.apps.wget import WGET
 from kernel.nsh.main import NSH, SH
+
+PROGRAMS = (
+    App("dd", "kernel.apps.dd:main", option="SYSTEM_DD"),
+    App("hello", "kernel.apps.hello:main"),
+    App("inetd", "kernel.apps.inetd:main", option="NET_TCP"),
+    App("iperf", "kernel.apps.iperf:main", option="NETUTILS_IPERF"),
+    NSH,
+    App("ping", "kernel.apps.ping:main", option="SYSTEM_PING"),
+    App("renew", "kernel.apps.renew:main", option="SYSTEM_DHCPC_RENEW"),
+    SH,
+    App("tcpclient", "kernel.apps.tcpblaster:client_main", option="EXAMPLES_TCPBLASTER"),
+    App("tcpecho", "kernel.apps.tcpecho:main", option="EXAMPLES_TCPECHO"),
+    App("tcpserver", "kernel.apps.tcpblaster:server_main", option="EXAMPLES_TCPBLASTER"),
+    App("telnetd", "kernel.apps.telnetd:main", option="NETUTILS_TELNETD"),
+    App("udpblaster", "kernel.apps.udpblaster:main", option="EXAMPLES_UDPBLASTER"),
+    App("udpecho", "kernel.apps.udpecho:main"),
+    App("webserver", "kernel.apps.webserver:main", option="EXAMPLES_WEBSERVER"),
+    App("wget", "kernel.apps.wget:main", option="NETUTILS_WEBCLIENT"),
+)
 
 
 def builtin_apps(options: Mapping[str, object]) -> dict[str, App]:
     """Those that are configured, by name."""
-    apps = (
-        DD,
-        HELLO,
-        INETD,
-        IPERF,
-        NSH,
-        PING,
-        RENEW,
-        SH,
-        TCPCLIENT,
-        TCPECHO,
-        TCPSERVER,
-        TELNETD,
-        UDPBLASTER,
-        UDPECHO,
-        WEBSERVER,
-        WGET,
-    )
-    return {app.name: app for app in apps if not app.option or options.get(app.option)}
+    return {app.name: app for app in PROGRAMS if not app.option or options.get(app.option)}

@@ -8,7 +8,6 @@ from errno import EINVAL
 from os import O_CREAT, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY
 from typing import TYPE_CHECKING
 
-from kernel.apps import App
 from kernel.fs.openfile import STDERR, STDIN, STDOUT, OpenFile
 from kernel.nsh.numbers import atoi
 from kernel.strerror import UNKNOWN, strerror
@@ -223,6 +222,3 @@ def main(sys: Sys) -> int:
         copy.complain(str(failure))
         return 1
     return 0
-
-
-DD = App("dd", main, option="SYSTEM_DD")

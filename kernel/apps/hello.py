@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kernel.apps import App
-
 if TYPE_CHECKING:
     from kernel.syscalls import Sys
 
@@ -14,6 +12,3 @@ def main(sys: Sys) -> int:
     """Greets."""
     sys.print("Hello, World!!")
     return 0
-
-
-HELLO = App("hello", main)

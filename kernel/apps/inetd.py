@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kernel.apps import App
 from kernel.apps.output import complain
 from kernel.apps.tcpecho import BUFSIZE
 from kernel.apps.tcpserver import Crew, Handler, listen_on, serve
@@ -127,6 +126,3 @@ def _start(sys: Sys, crew: Crew, name: str, make: Callable[[], Service]) -> None
         crew.start(entry, name, sock)
     except OSError as error:
         complain(sys, f"inetd: {name}: {error.errno}\n")
-
-
-INETD = App("inetd", main, option="NET_TCP")

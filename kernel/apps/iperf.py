@@ -10,7 +10,6 @@ from contextlib import closing
 from errno import ENOMEM
 from typing import TYPE_CHECKING
 
-from kernel.apps import App
 from kernel.apps.iperfplan import Plan, UsageError, given_options, make_plan, own_address, usage
 from kernel.apps.iperfreport import Meter
 from kernel.apps.iperfudp import FIN_TRIES, LINGER, Losses, datagram, fin, server_report
@@ -209,6 +208,3 @@ def main(sys: Sys) -> int:
         heap.free(buffer)
     sys.print("iperf exit")
     return 0
-
-
-IPERF = App("iperf", main, option="NETUTILS_IPERF")

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from math import isqrt
 from typing import TYPE_CHECKING
 
-from kernel.apps import App
+from kernel.apps.hosts import gethostip
 from kernel.fs.openfile import STDERR
-from kernel.inet import inet_addr, inet_ntoa
 from kernel.kernel import SIGINT
 from kernel.nsh.commands.options import getopt
 from kernel.nsh.numbers import decimal
@@ -98,11 +97,6 @@ def complain(sys: Sys, text: str) -> None:
     stderr = sys.task.files.get(STDERR)
     if stderr is not None:
         stderr.write(f"{text}\n".encode("utf-8", "replace"))
-
-
-def gethostip(sys: Sys, host: str) -> str:
-    """The address of a host, by name only with CONFIG_LIBC_NETDB. Raises OSError."""
-    return sys.gethostbyname(host) if sys.kernel.options["LIBC_NETDB"] else inet_ntoa(inet_addr(host))
 
 
 class Ping:
@@ -245,6 +239,3 @@ def main(sys: Sys) -> int:
         ping = Ping(sys, options, sock)
         ping.run()
     return 1 if ping.result.troubles else 0
-
-
-PING = App("ping", main, option="SYSTEM_PING")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kernel.apps import App
 from kernel.apps.ping import complain
 
 if TYPE_CHECKING:
@@ -24,6 +23,3 @@ def main(sys: Sys) -> int:
         complain(sys, "ERROR: netlib_obtain_ipv4addr() failed")
         return 1
     return 0
-
-
-RENEW = App("renew", main, option="SYSTEM_DHCPC_RENEW")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kernel.apps import App
 from kernel.apps.output import complain
 from kernel.apps.tcpserver import listen_on, stream
 from kernel.inet import inet_addr, inet_ntoa
@@ -160,7 +159,3 @@ def _receive(sys: Sys, client: TcpSocket) -> None:
         if group.add(len(data)):
             sys.print(group.line(what))
     sys.print("server: The client broke the connection")
-
-
-TCPCLIENT = App("tcpclient", client_main, option="EXAMPLES_TCPBLASTER")
-TCPSERVER = App("tcpserver", server_main, option="EXAMPLES_TCPBLASTER")

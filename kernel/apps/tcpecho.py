@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kernel.apps import App
 from kernel.apps.output import perror
 from kernel.apps.tcpserver import listen_on, serve
 
@@ -33,6 +32,3 @@ def main(sys: Sys) -> int:
         return 1
     serve(sys, listener, echo, "tcpecho", int(options["EXAMPLES_TCPECHO_NCONN"]) - 1)
     return 0
-
-
-TCPECHO = App("tcpecho", main, option="EXAMPLES_TCPECHO")

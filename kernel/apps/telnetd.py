@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kernel.apps import App
 from kernel.apps.output import complain
 from kernel.apps.tcpserver import accept, listen_on
 from kernel.apps.telnetline import OpenTelnet, TelnetLine
@@ -83,6 +82,3 @@ def main(sys: Sys) -> int:
         except OSError as error:
             client.close()
             sys.syslog(LOG_ERR, f"no session: {error}")
-
-
-TELNETD = App("telnetd", main, option="NETUTILS_TELNETD")

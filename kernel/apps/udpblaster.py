@@ -5,7 +5,6 @@ from __future__ import annotations
 from string import ascii_letters, digits
 from typing import TYPE_CHECKING
 
-from kernel.apps import App
 from kernel.inet import inet_ntoa
 from kernel.socket import AF_INET, SOCK_DGRAM
 
@@ -50,6 +49,3 @@ def main(sys: Sys) -> int:
             sent += 1
             if sent % PER_DOT == 0:
                 sys.print(".", end="" if sent % (PER_DOT * DOTS_PER_LINE) else "\n")
-
-
-UDPBLASTER = App("udpblaster", main, option="EXAMPLES_UDPBLASTER")

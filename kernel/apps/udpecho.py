@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kernel.apps import App
 from kernel.socket import AF_INET, SOCK_DGRAM
 
 if TYPE_CHECKING:
@@ -37,6 +36,3 @@ def main(sys: Sys) -> int:
                 return 0
             except OSError as error:  # one sender who cannot be answered is no reason to leave the others
                 sys.print(f"ERROR: echo failed: {error.errno}")
-
-
-UDPECHO = App("udpecho", main)

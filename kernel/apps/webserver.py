@@ -9,7 +9,6 @@ from html import escape
 from os import O_RDONLY
 from typing import TYPE_CHECKING
 
-from kernel.apps import App
 from kernel.apps.httprequest import REASONS, HttpError, header, parse, quote, receive
 from kernel.apps.output import perror
 from kernel.apps.tcpserver import listen_on, serve
@@ -164,6 +163,3 @@ def main(sys: Sys) -> int:
         return 1
     serve(sys, listener, handle, "httpd")
     return 0
-
-
-WEBSERVER = App("webserver", main, option="EXAMPLES_WEBSERVER")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from errno import ECONNABORTED, ECONNRESET, EINVAL, ENOENT, EPROTO, EPROTONOSUPPORT, ETIMEDOUT
+from errno import ECONNABORTED, ECONNRESET, EHOSTUNREACH, EINVAL, ENOENT, EPROTO, EPROTONOSUPPORT, ETIMEDOUT
 from typing import TYPE_CHECKING, NamedTuple
 
-from kernel.apps import App
+from kernel.apps.hosts import gethostip
 from kernel.apps.output import complain
 from kernel.apps.tcpserver import stream
-from kernel.inet import inet_addr, inet_ntoa
 from kernel.nsh.command import ARGINVALID, ARGREQUIRED, SIGNALRECVD, TOOMANYARGS
 from kernel.nsh.commands.options import getopt
 from kernel.nsh.commands.paths import basename
@@ -26,7 +25,7 @@ URL = re.compile(r"http://([^/:?#@]+)(?::(\d+))?(/[^#]*)?(?:#.*)?", re.IGNORECAS
 
 
 class Url(NamedTuple):
-    """Where a file is. ``host`` is an IPv4 address."""
+    """Where a file is. ``host`` is a name or an IPv4 address, as it was written."""
 
     host: str
     port: int
@@ -34,7 +33,7 @@ class Url(NamedTuple):
 
 
 def parse_url(text: str) -> Url:
-    """Raises OSError: EPROTONOSUPPORT (no http), EINVAL, ENOENT (a host name, which nobody looks up)."""
+    """Raises OSError: EPROTONOSUPPORT (no http), EINVAL."""
     found = URL.fullmatch(text)
     if found is None or re.search(r"[\s\x00-\x1f]", text):
         other = re.match(r"(?!http:)[a-z]+://", text, re.IGNORECASE)
@@ -42,11 +41,17 @@ def parse_url(text: str) -> Url:
     port = int(found[2]) if found[2] else 80
     if not 0 < port < 65536:
         raise OSError(EINVAL, f"port {port}")
+    return Url(found[1], port, found[3] or "/")
+
+
+def find(sys: Sys, host: str) -> str:
+    """The address of a host. Raises OSError: EHOSTUNREACH, EINTR."""
     try:
-        host = inet_ntoa(inet_addr(found[1]))
-    except OSError:
-        raise OSError(ENOENT, f"host {found[1]}: names are not looked up") from None
-    return Url(host, port, found[3] or "/")
+        return gethostip(sys, host)
+    except InterruptedError:
+        raise
+    except OSError as error:
+        raise OSError(EHOSTUNREACH, f"host {host}: {error.strerror}") from None
 
 
 class Response:
@@ -100,11 +105,12 @@ class Response:
 def fetch(sys: Sys, url: Url, file: FileHandle) -> str | None:
     """Gets one URL; where else to look, if the answer says so. Raises OSError."""
     options = sys.kernel.options
+    address = find(sys, url.host)
     sock = stream(sys)
     with sock:
         if options["NET_SOCKOPTS"]:
             sock.settimeout(int(options["WEBCLIENT_TIMEOUT"]))
-        sock.connect((url.host, url.port))
+        sock.connect((address, url.port))
         host = url.host if url.port == 80 else f"{url.host}:{url.port}"
         request = f"GET {url.path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n"
         sock.sendall(request.encode("utf-8", "replace"))
@@ -163,6 +169,3 @@ def failed(sys: Sys, tail: str) -> int:
     """Complains as NSH does, whose command it is in NuttX."""
     complain(sys, f"nsh: {sys.argv[0]}: {tail}\n")
     return 1
-
-
-WGET = App("wget", main, option="NETUTILS_WEBCLIENT")

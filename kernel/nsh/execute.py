@@ -83,7 +83,7 @@ def _start(shell: Shell, app: App, argv: list[str], background: bool) -> Task | 
     arguments = tuple(word.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for word in argv[1:])
     try:
         tasks = shell.kernel.tasks
-        task = tasks.create(app.main, app.name, app.priority, args=arguments, stack=app.stack, start=False)
+        task = tasks.create(app.load(), app.name, app.priority, args=arguments, stack=app.stack, start=False)
     except OSError as error:
         shell.errno = error.errno or 0
         shell.error(argv[0], NOTFOUND)  # NuttX goes on to look for a command of that name
