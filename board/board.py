@@ -12,6 +12,7 @@ from board import attach
 from board.bench import Bench
 from board.config import Config
 from board.eth import EthernetPort
+from board.kconfig.ipv6 import address
 from board.line import IrqLine
 from board.mac import Mac
 from board.profile import hardware
@@ -26,7 +27,7 @@ from kernel.errors import BenchError
 from kernel.fs.binfs import binfs
 from kernel.fs.devices import use_console
 from kernel.fs.openfile import STDOUT
-from kernel.inet import inet_ntoa
+from kernel.inet import inet_ntoa, unpack_address
 from kernel.kernel import Kernel
 from kernel.netdev import NetDevice
 from kernel.nsh import nsh_main, run_command
@@ -186,6 +187,15 @@ class Board:
                 eth0.ipaddr = inet_ntoa(config.number("NETINIT_IPADDR") + self.number)
             eth0.netmask = inet_ntoa(config.number("NETINIT_NETMASK"))
             self.kernel.net.set_dripv4addr(eth0, inet_ntoa(config.number("NETINIT_DRIPADDR")))
+            if config.flag("NET_IPv6"):
+                self._configure_ipv6(eth0)
+
+    def _configure_ipv6(self, eth0: NetDevice) -> None:
+        get = self.config.__getitem__
+        first, mask = address(get, "NETINIT_IPv6ADDR"), address(get, "NETINIT_IPv6NETMASK")
+        own = int.from_bytes(first, "big") + self.number
+        eth0.ip6.set(unpack_address(own.to_bytes(16, "big")), int.from_bytes(mask, "big").bit_count())
+        eth0.ip6.router = unpack_address(address(get, "NETINIT_DRIPv6ADDR"))
 
     # Time
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from board.kconfig import OPTIONS, Value
+from board.kconfig.ipv6 import address
+from kernel.inet import MAPPED, unpack_address
 
 IOB_OVERHEAD = 20
 """Bytes of an I/O buffer beside its data, on a 64-bit machine."""
 
 SMALLEST_NET_BUFFER = 64
-"""Bytes that hold the link, IPv4 and transport headers of a packet, which code expects to be contiguous."""
+"""Bytes that hold the link and IP headers of a packet and those of ICMP and UDP, which code expects to be contiguous."""
 
 
 def refusals(get: Callable[[str], Value]) -> Iterator[str]:
@@ -74,7 +76,7 @@ def _buffers(get: Callable[[str], Value], number: Callable[[str], int]) -> Itera
 
 def _network(get: Callable[[str], Value], number: Callable[[str], int]) -> Iterator[str]:
     if get("NET") and not get("NET_IPv4"):
-        yield "NET needs NET_IPv4=y: the board speaks no other protocol"
+        yield "NET needs NET_IPv4=y: the board speaks no IPv6 without it"
     first, last = number("NET_DEFAULT_MIN_PORT"), number("NET_DEFAULT_MAX_PORT")
     if last < first:
         yield f"NET_DEFAULT_MAX_PORT ({last}) is below NET_DEFAULT_MIN_PORT ({first}): its Kconfig range"
@@ -84,9 +86,20 @@ def _network(get: Callable[[str], Value], number: Callable[[str], int]) -> Itera
         most, default = number(f"NET_MAX_{bufsize}_BUFSIZE"), number(f"NET_{bufsize}_BUFSIZE")
         if 0 < most < default:
             yield f"NET_{bufsize}_BUFSIZE ({default}) exceeds NET_MAX_{bufsize}_BUFSIZE ({most}), which limits it"
-    address = number("NETINIT_IPADDR")
-    if address >> 24 == 127 or address >= 0xE0000000:
-        yield f"NETINIT_IPADDR (0x{address:08x}) is no address of a host: 127.x.x.x is lo's, 224.0.0.0 and up groups"
+    ipv4 = number("NETINIT_IPADDR")
+    if ipv4 >> 24 == 127 or ipv4 >= 0xE0000000:
+        yield f"NETINIT_IPADDR (0x{ipv4:08x}) is no address of a host: 127.x.x.x is lo's, 224.0.0.0 and up groups"
+    if get("NET_IPv6"):
+        yield from _ipv6(get)
     mask = number("NETINIT_NETMASK") ^ 0xFFFFFFFF
     if mask & (mask + 1):
         yield f"NETINIT_NETMASK (0x{number('NETINIT_NETMASK'):08x}) is no netmask: its one bits have to come first"
+
+
+def _ipv6(get: Callable[[str], Value]) -> Iterator[str]:
+    own, mask = address(get, "NETINIT_IPv6ADDR"), int.from_bytes(address(get, "NETINIT_IPv6NETMASK"), "big")
+    if own[0] == 0xFF or own[:15] == bytes(15) or own[:12] == MAPPED:
+        yield f"NETINIT_IPv6ADDR ({unpack_address(own)}) is no address of a host"
+    hosts = mask ^ (1 << 128) - 1
+    if hosts & (hosts + 1):
+        yield "NETINIT_IPv6NETMASK is no netmask: its one bits have to come first"

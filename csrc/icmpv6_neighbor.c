@@ -14,20 +14,15 @@
 
 enum { FLAG_SOLICITED = 0x40, FLAG_OVERRIDE = 0x20 };
 
-/* Making them. */
+/* Making them, in the first buffer of any chain; a small one needs a second. False: there was none, and it is gone. */
 
-static void build(struct netdev *dev, struct iob_s *iob, const struct ip_head *h, uint32_t type, uint32_t flags,
+static bool build(struct netdev *dev, struct iob_s *iob, const struct ip_head *h, uint32_t type, uint32_t flags,
                   struct ipaddr target, uint32_t option)
 {
   struct board *b = dev->board;
+  uint8_t ip[IPv6_HDRLEN + ND_LEN + OPT_LEN], *icmp = ip + IPv6_HDRLEN;
   uint32_t len = ND_LEN + (option ? OPT_LEN : 0);
-  iob_free_chain(b, iob->io_flink);
-  iob->io_flink = NULL;
-  iob->io_offset = NET_LL_GUARDSIZE;
-  iob->io_len = (uint16_t)(iob->io_pktlen = IPv6_HDRLEN + len);
-  ipv6_header(iob_at(iob, 0), IPv6_HDRLEN + len, h);
-
-  uint8_t *icmp = iob_at(iob, IPv6_HDRLEN);
+  ipv6_header(ip, IPv6_HDRLEN + len, h);
   memset(icmp, 0, ICMP_HDRLEN);
   icmp[0] = (uint8_t)type;
   icmp[4] = (uint8_t)flags;
@@ -40,7 +35,19 @@ static void build(struct netdev *dev, struct iob_s *iob, const struct ip_head *h
     }
   charge(b, COST_CSUM, len);
   csum_put(icmp + 2, csum_fold(csum_add(icmp_pseudo(h->src, h->dst, len), icmp, len)));
+
+  iob_free_chain(b, iob->io_flink);
+  iob->io_flink = NULL;
+  iob->io_offset = NET_LL_GUARDSIZE;
+  iob->io_len = (uint16_t)(iob->io_pktlen = 0);
+  if (iob_copyin(b, iob, ip, IPv6_HDRLEN + len, 0, false) < 0)
+    {
+      dev->stats.tx_noiob++;
+      iob_free_chain(b, iob);
+      return false;
+    }
   b->net->stats.icmpv6.sent++;
+  return true;
 }
 
 /* To the group of all who could have it: it is sent at once, and no address has to be resolved for that. */
@@ -48,7 +55,7 @@ static void build(struct netdev *dev, struct iob_s *iob, const struct ip_head *h
 void icmpv6_solicit_from(struct netdev *dev, struct iob_s *iob, struct ipaddr source, struct ipaddr target)
 {
   struct ip_head h = { .src = source, .dst = ipv6_solicited_node(target), .proto = IP_PROTO_ICMP6, .ttl = HOPLIMIT };
-  build(dev, iob, &h, ICMPv6_NEIGHBOR_SOLICIT, 0, target, ipaddr_isany(source) ? 0 : OPT_SRCLLADDR);
+  if (!build(dev, iob, &h, ICMPv6_NEIGHBOR_SOLICIT, 0, target, ipaddr_isany(source) ? 0 : OPT_SRCLLADDR)) return;
   dev->board->net->stats.ipv6.sent++;
   neighbor_out(dev, iob, h.dst);
 }
@@ -62,8 +69,8 @@ static void advertise(struct rxpkt *p, struct ipaddr target)
 {
   bool known = !ipaddr_isany(p->src);                 /* else it is tested whether the target is free: all are told */
   struct ip_head h = { .src = target, .dst = known ? p->src : ipv6_all_nodes, .proto = IP_PROTO_ICMP6, .ttl = HOPLIMIT };
-  build(p->dev, p->iob, &h, ICMPv6_NEIGHBOR_ADVERTISE, FLAG_OVERRIDE | (known ? FLAG_SOLICITED : 0), target, OPT_TGTLLADDR);
-  ip_reply(p->dev, p->iob, h.dst);
+  uint32_t flags = FLAG_OVERRIDE | (known ? FLAG_SOLICITED : 0);
+  if (build(p->dev, p->iob, &h, ICMPv6_NEIGHBOR_ADVERTISE, flags, target, OPT_TGTLLADDR)) ip_reply(p->dev, p->iob, h.dst);
 }
 
 /* Hearing them. The link-layer address that an option has, or NULL; false: the message is not valid (RFC 4861 7.1). */

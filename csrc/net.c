@@ -148,7 +148,7 @@ int net_initialize(struct board *b)
 {
   struct net *net = b->net ? b->net : net_new(b);
   if (net == NULL) return -ENOMEM;
-  if (net->udp || b->iob.bufsize < (net->cfg[NETCFG_IPv6] ? NET_IOB_BUFSIZE6 : NET_IOB_BUFSIZE)) return -EINVAL;
+  if (net->udp || b->iob.bufsize < NET_IOB_BUFSIZE) return -EINVAL;
   if (net->cfg[NETCFG_DEFAULT_MIN_PORT] > net->cfg[NETCFG_DEFAULT_MAX_PORT]) return -EINVAL;
 
   struct chooser *chooser = &b->bench->chooser;

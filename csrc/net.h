@@ -17,8 +17,7 @@
 
 #define NET_LL_GUARDSIZE  14u     /* room for an Ethernet header, in the first buffer only */
 #define NET_ETHALEN       6u
-#define NET_IOB_BUFSIZE   64u     /* smallest IOB: all headers of a packet, but for long IP options, fit the first */
-#define NET_IOB_BUFSIZE6  96u     /* ... of IPv6, neighbor discovery included */
+#define NET_IOB_BUFSIZE   64u     /* smallest IOB: IP header and the first 8 bytes behind it fit the first of a packet */
 #define NET_MTU_MAX       1518u   /* loopback's; Ethernet has 1500 */
 #define NET_NETDEVS       8u
 #define NET_NROUTES       8u

@@ -85,7 +85,8 @@ static struct iob_s *segment(struct net *net, struct tcp_conn *c, uint32_t seq, 
     {
       uint32_t hlen = ip_hdrlen(c->sconn.raddr), whole = n - hlen + len;
       uint64_t sum = csum_pseudo(c->sconn.laddr, c->sconn.raddr, IP_PROTO_TCP, whole);
-      csum_put(iob_at(iob, hlen + 16), csum_fold(csum_iob(sum, iob, hlen)));
+      uint16_t folded = csum_fold(csum_iob(sum, iob, hlen));
+      iob_copyin(b, iob, (const uint8_t *)&folded, sizeof folded, (int32_t)hlen + 16, false);
       charge(b, COST_CSUM, whole);
     }
   return iob;
@@ -185,10 +186,9 @@ void tcp_refuse(struct tcp_seg *s)
       dev->stats.tx_noiob++;
       return;
     }
-  iob->io_offset = NET_LL_GUARDSIZE;
+  uint8_t ip[IPv6_HDRLEN + TCP_HDRLEN];
   uint32_t hlen = ip_hdrlen(p->dst);
-  iob->io_len = (uint16_t)(iob->io_pktlen = hlen + TCP_HDRLEN);
-  uint8_t *ip = iob_at(iob, 0), *tcp = ip + hlen;
+  uint8_t *tcp = ip + hlen;
   bool ack = s->flags & TCP_ACK;
   memset(tcp, 0, TCP_HDRLEN);
   put16(tcp, s->dport);
@@ -202,6 +202,13 @@ void tcp_refuse(struct tcp_seg *s)
   csum_put(tcp + 16, csum_fold(csum_add(csum_pseudo(p->dst, p->src, IP_PROTO_TCP, TCP_HDRLEN), tcp, TCP_HDRLEN)));
   struct ip_head head = { .src = p->dst, .dst = p->src, .proto = IP_PROTO_TCP, .ttl = IP_TTL_DEFAULT };
   ip_header(net, ip, hlen + TCP_HDRLEN, &head);
+  iob->io_offset = NET_LL_GUARDSIZE;
+  if (iob_copyin(dev->board, iob, ip, hlen + TCP_HDRLEN, 0, false) < 0)
+    {
+      dev->stats.tx_noiob++;
+      iob_free_chain(dev->board, iob);
+      return;
+    }
   net->stats.tcp.sent++;
   net->stats.tcp_synrst++;
   ip_reply(dev, iob, p->src);

@@ -220,6 +220,9 @@ class EthernetDriver:
         mac.phy.write(PhyReg.BMCR, Bmcr.ANENABLE)
         mac.write(Reg.CR, Cr.RESET)
         mac.write_address(0, mac.address)
+        device = self.kernel.net.devices.get(self.index)
+        for group in sorted(device.ip6.groups()) if device is not None else ():
+            self._hear(group)
         self._write_filters()
         mac.write(Reg.RXMIT_N, int(options["ETH_IRQ_FRAMES"]))
         mac.write(Reg.RXMIT_US, int(options["ETH_IRQ_USEC"]))
@@ -256,12 +259,15 @@ class EthernetDriver:
     def addmac(self, mac: bytes) -> int:
         """Takes frames to this group address as well. With more than the filter can hold, it takes all groups."""
         with self.guard:
-            if mac not in self._filters and None in self._filters:
-                self._filters[self._filters.index(None)] = mac
-            elif mac not in self._filters and mac not in self._more_filters:
-                self._more_filters.append(mac)
+            self._hear(mac)
             self._write_filters()
         return 0
+
+    def _hear(self, mac: bytes) -> None:
+        if mac not in self._filters and None in self._filters:
+            self._filters[self._filters.index(None)] = mac
+        elif mac not in self._filters and mac not in self._more_filters:
+            self._more_filters.append(mac)
 
     def rmmac(self, mac: bytes) -> int:
         """The reverse."""

@@ -62,17 +62,19 @@ class Ipv6Addresses:
         CONFIG_NETDEV_MULTIPLE_IPv6, one).
         """
         packed = pack_ipv6(address)
-        if self._addmac is not None and not self._raw():
-            self._addmac(ALL_NODES)
-        if self._addmac is not None:
-            self._addmac(solicited_node_mac(packed))
         r = lib.netdev_addip6(self._board, self._index, packed, preflen)
         if r >= ACT_BASE:
             r = self._kernel.clock.follow(r)
-        if r < 0:
-            self._leave(packed)
         check(r, f"{address}/{preflen}")
+        if self._addmac is not None and lib.netdev_get(self._board, self._index, lib.NETDEV_FLAGS) & lib.IFF_UP:
+            self._addmac(ALL_NODES)
+            self._addmac(solicited_node_mac(packed))
         self._kernel.net.txavail()
+
+    def groups(self) -> set[bytes]:
+        """The Ethernet groups that its controller has to hear; a driver asks when its interface comes up."""
+        rows = self._raw()
+        return {solicited_node_mac(row[0]) for row in rows} | ({ALL_NODES} if rows else set())
 
     def remove(self, address: str) -> None:
         """netdev_ipv6_del(). Raises OSError (EADDRNOTAVAIL)."""
@@ -82,13 +84,9 @@ class Ipv6Addresses:
 
     def _leave(self, packed: bytes) -> None:
         """The group of an address that is gone is not heard any more, unless another one needs it."""
-        rows = self._raw()
-        if self._rmmac is None:
-            return
-        if all(solicited_node_mac(row[0]) != solicited_node_mac(packed) for row in rows):
-            self._rmmac(solicited_node_mac(packed))
-        if not rows:
-            self._rmmac(ALL_NODES)
+        if self._rmmac is not None:
+            for mac in {solicited_node_mac(packed), ALL_NODES} - self.groups():
+                self._rmmac(mac)
 
     def set(self, address: str, preflen: int) -> None:
         """The first address, as ifconfig sets it (SIOCSLIFADDR). It replaces the one that is there; :: takes it away.

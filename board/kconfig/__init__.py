@@ -11,6 +11,7 @@ from __future__ import annotations
 from board.kconfig.apps import APPS
 from board.kconfig.board import BOARD
 from board.kconfig.iob import IOB
+from board.kconfig.ipv6 import IPV6
 from board.kconfig.net import NET
 from board.kconfig.netinit import NETINIT
 from board.kconfig.option import INT_MAX, MAX_CPUS, ConfigError, Option, Value
@@ -22,7 +23,7 @@ from board.kconfig.tcp import TCP
 
 __all__ = ["INT_MAX", "MAX_CPUS", "OPTIONS", "ConfigError", "Option", "Value"]
 
-_TABLES = (BOARD, SCHED, IOB, NET, TCP, NETINIT, SHELL, SYSTEM, APPS, OWN)
+_TABLES = (BOARD, SCHED, IOB, NET, IPV6, TCP, NETINIT, SHELL, SYSTEM, APPS, OWN)
 
 OPTIONS: dict[str, Option] = {option.name: option for table in _TABLES for option in table}
 """Every option by its name without prefix, in the order in which they are listed."""

@@ -7,6 +7,7 @@ from board.kconfig.option import default_stack, flag, hexadecimal, integer, stri
 APPS = [
     flag("SYSTEM_DD", True, "the dd command"),
     flag("SYSTEM_PING", False, "the ping command", "NET_ICMP_SOCKET"),
+    flag("SYSTEM_PING6", False, "the ping6 command", "NET_ICMPv6_SOCKET"),
     flag("EXAMPLES_UDPBLASTER", False, "the udpblaster program", "NET_UDP"),
     hexadecimal("EXAMPLES_UDPBLASTER_TARGETIP", 0x0A000002, "the address that it sends from", "EXAMPLES_UDPBLASTER"),
     hexadecimal("EXAMPLES_UDPBLASTER_HOSTIP", 0x0A000001, "the address that it sends to", "EXAMPLES_UDPBLASTER"),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from board.kconfig.option import derived, flag, influence, integer
+from board.kconfig.option import derived, flag, integer
 
 NET = [
     flag("NET", False, "networking"),
     flag("NET_ETHERNET", True, "Ethernet, device eth0", "NET"),
     flag("NET_LOOPBACK", False, "loopback device lo", "NET"),
-    flag("NET_IPv4", True, "IPv4; the board speaks nothing else", "NET"),
-    influence("NET_IPv6", "IPv6; the smallest Ethernet frame depends on it"),
+    flag("NET_IPv4", True, "IPv4; the board always speaks it", "NET"),
     integer(
         "NET_ETH_PKTSIZE",
         lambda c: 1294 if c("NET_IPv6") else 590,
@@ -32,7 +31,7 @@ NET = [
     integer("NET_DEFAULT_MAX_PORT", 32000, "last one", "NET", low=1, high=65535),
     derived(
         "NET_READAHEAD",
-        lambda c: bool(c("NET_UDP") or c("NET_TCP") or c("NET_ICMP_SOCKET")),
+        lambda c: bool(c("NET_UDP") or c("NET_TCP") or c("NET_ICMP_SOCKET") or c("NET_ICMPv6_SOCKET")),
         "received data waits in I/O buffers",
     ),
     derived(

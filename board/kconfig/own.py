@@ -27,6 +27,7 @@ OWN = [
         "receive",
         "both",
     ),
+    own("IPv6_DAD", "bool", False, "every IPv6 address is tested for being the only one (RFC 4862), as in no NuttX"),
     own("TCP_SEND_ALL", "bool", False, "a blocking TCP send waits until all is buffered, as in NuttX 13.0"),
     own("TCP_TIMESTAMPS", "bool", False, "TCP timestamps (RFC 7323)"),
     own("TCP_NAGLE", "bool", False, "short segments wait for the last acknowledgement (RFC 896), as in no NuttX"),

@@ -1,7 +1,6 @@
 """The files of /proc/net, to the column as NuttX prints them (net/procfs). Counters are hexadecimal.
 
-A column is there if the configuration has its protocol: CONFIG_NET_IPv6 and CONFIG_NET_TCP decide about columns of a
-protocol that this board does not speak, whose numbers then stay 0 (but IPv6 frames that came are counted).
+A column is there if the configuration has its protocol.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kernel.inet import ether_ntoa
 from kernel.netdev import IFF_LOOPBACK
+from kernel.netdev_ipv6 import Ifaddr6
 from kernel.tcp import STATE_NUMBERS, tcp_connections
 from kernel.udp import udp_connections
 
@@ -46,8 +46,7 @@ def net_stat(kernel: Kernel) -> str:
     def row(label: str, counter: str, dashed: tuple[str, ...] = ()) -> str:
         line = f"{label:<11}"
         for field in fields:
-            column = getattr(stats, field, None)  # there is none for ICMPv6
-            line += "  " + (DASHES if field in dashed else number(getattr(column, counter, 0)))
+            line += "  " + (DASHES if field in dashed else number(getattr(getattr(stats, field), counter)))
         return line + "\n"
 
     text = " " * 11 + "".join(f"{header:>7}" if header == "ICMPv6" else f"{header:>6}" for _, header in columns) + "\n"
@@ -72,7 +71,8 @@ def net_device(kernel: Kernel, device: NetDevice) -> str:
     link = "Local Loopback" if device.flags & IFF_LOOPBACK else f"Ethernet HWaddr {ether_ntoa(device.mac)}"
     ipv6, arp = _has(kernel, "NET_IPv6"), bool(kernel.options.get("NET_ARP", True))
     text = f"{device.name}\tLink encap:{link} at {device.state} mtu {device.mtu}\n"
-    text += f"\tinet addr:{device.ipaddr} DRaddr:{device.draddr} Mask:{device.netmask}\n\n"
+    text += f"\tinet addr:{device.ipaddr} DRaddr:{device.draddr} Mask:{device.netmask}\n"
+    text += _ipv6_addresses(kernel, device) if ipv6 else "\n"
     if not _has(kernel, "NETDEV_STATISTICS"):
         return text
     kinds = (
@@ -85,6 +85,17 @@ def net_device(kernel: Kernel, device: NetDevice) -> str:
     text += "\tTX: Queued   Sent     Errors   Timeouts Bytes   \n"
     text += f"\t    {s.tx_packets:08x} {s.tx_done:08x} {s.tx_errors:08x} {s.tx_timeouts:08x} {s.tx_bytes:<16x} \n"
     return text + f"\tTotal Errors: {s.errors:08x}\n\n"
+
+
+def _ipv6_addresses(kernel: Kernel, device: NetDevice) -> str:
+    """One line each; without CONFIG_NETDEV_MULTIPLE_IPv6 also if there is none. One that is not used says why."""
+    rows = list(device.ip6)
+    if not rows and not _has(kernel, "NETDEV_MULTIPLE_IPv6"):
+        rows = [Ifaddr6("::", 0, "ready")]
+    text = ""
+    for row in rows:
+        text += f"\tinet6 addr: {row.address}/{row.preflen}" + (f" {row.state}" if row.state != "ready" else "") + "\n"
+    return text + f"\tinet6 DRaddr: {device.ip6.router}\n\n"
 
 
 def net_tcp(kernel: Kernel) -> str:

@@ -1,0 +1,41 @@
+"""IPv6 and ICMPv6, and the addresses that eth0 gets at boot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from board.kconfig.option import Option, Value, flag, hexadecimal, integer
+
+
+def _words(name: str, what: str, *values: int) -> list[Option]:
+    """The eight 16-bit options that NuttX has for one address."""
+    names = [f"{name}_{i}" for i in range(1, 9)]
+    return [
+        hexadecimal(n, v, f"{what}, word {n[-1]} of 8", "NSH_NETINIT", "NET_IPv6")
+        for n, v in zip(names, values, strict=True)
+    ]
+
+
+def address(get: Callable[[str], Value], name: str) -> bytes:
+    """The address that eight such options are."""
+    return b"".join(int(get(f"{name}_{i}")).to_bytes(2, "big") for i in range(1, 9))
+
+
+IPV6 = [
+    flag("NET_IPv6", False, "IPv6, beside IPv4", "NET"),
+    integer("NET_IPv6_NCONF_ENTRIES", 8, "neighbors that are remembered", "NET_IPv6", low=1, high=1024),
+    flag("NETDEV_MULTIPLE_IPv6", False, "a device may have several addresses", "NET_IPv6"),
+    integer("NETDEV_MAX_IPv6_ADDR", 2, "that many", "NETDEV_MULTIPLE_IPv6", low=2, high=8),
+    flag("NET_ICMPv6", False, "ICMPv6: echo replies, errors, neighbor discovery", "NET_IPv6"),
+    flag("NET_ICMPv6_NEIGHBOR", False, "a sender waits until its neighbor is found", "NET_ICMPv6"),
+    integer("ICMPv6_NEIGHBOR_MAXTRIES", 5, "solicitations before it gives up", "NET_ICMPv6_NEIGHBOR", low=1, high=255),
+    integer("ICMPv6_NEIGHBOR_DELAYMSEC", 20, "ms between them", "NET_ICMPv6_NEIGHBOR", low=1, high=60000),
+    flag("NET_ICMPv6_SOCKET", False, "ICMPv6 sockets, for ping6", "NET_ICMPv6"),
+    integer("NET_ICMPv6_PREALLOC_CONNS", 4, "that many at a time", "NET_ICMPv6_SOCKET", low=1, high=256),
+    integer(
+        "NET_ICMPv6_NPOLLWAITERS", 1, "tasks that may poll() one at a time", "NET_ICMPv6_SOCKET", low=1, high=65535
+    ),
+    *_words("NETINIT_IPv6ADDR", "IPv6 address of eth0", 0xFC00, 0, 0, 0, 0, 0, 0, 2),
+    *_words("NETINIT_DRIPv6ADDR", "its router", 0xFC00, 0, 0, 0, 0, 0, 0, 1),
+    *_words("NETINIT_IPv6NETMASK", "its mask", *[0xFFFF] * 7, 0),
+]
