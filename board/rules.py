@@ -12,7 +12,7 @@ IOB_OVERHEAD = 20
 """Bytes of an I/O buffer beside its data, on a 64-bit machine."""
 
 SMALLEST_NET_BUFFER = 64
-"""Bytes that hold the link and IP headers of a packet and those of ICMP and UDP, which code expects to be contiguous."""
+"""Bytes that hold the link and IP headers of a packet and those of ICMP and UDP, which have to be contiguous."""
 
 
 def refusals(get: Callable[[str], Value]) -> Iterator[str]:

@@ -165,7 +165,7 @@ int64_t icmp_sendto(struct board *b, int32_t conn, const uint8_t *data, uint32_t
   c->dev = dev->index;
   c->sconn.error = 0;
   c->state = ICMP_PENDING;
-  netdev_txnotify(dev, ICMP_POLL);
+  netdev_txnotify(dev, ipaddr_isv4(raddr) ? ICMP_POLL : ICMPv6_POLL);
   return answer(b, (int32_t)len);
 }
 

@@ -36,7 +36,8 @@ def resolve(kernel: Kernel, dst: bytes) -> int:
 
     NuttX's arp_send() and icmpv6_neighbor(). It asks at most ARP_SEND_MAXTRIES times, ARP_SEND_DELAYMSEC apart, and
     stops when the product of the two has passed: since waits are rounded up to ticks and one more, that is four times,
-    not five, with ticks of 10 ms. Of IPv6 the options are ICMPv6_NEIGHBOR_MAXTRIES and _DELAYMSEC.
+    not five, with ticks of 10 ms. Neighbor discovery asks ICMPv6_NEIGHBOR_MAXTRIES times, ICMPv6_NEIGHBOR_DELAYMSEC
+    apart, whatever time that takes.
 
     0, also where no address is needed; -EHOSTUNREACH: no device or router leads there; -ENETUNREACH: it failed a moment
     ago; -ETIMEDOUT: nobody answered. Call it without the network lock: the answer needs it.
