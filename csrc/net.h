@@ -18,7 +18,8 @@
 #define NET_LL_GUARDSIZE  14u     /* room for an Ethernet header, in the first buffer only */
 #define NET_ETHALEN       6u
 #define NET_IOB_BUFSIZE   64u     /* smallest IOB: IP header and the first 8 bytes behind it fit the first of a packet */
-#define NET_MTU_MAX       1518u   /* loopback's; Ethernet has 1500 */
+#define NET_LO_MTU        1518u   /* as in NuttX; Ethernet has 1500 */
+#define NET_MTU_MAX       1520u   /* of a device without hardware */
 #define NET_NETDEVS       8u
 #define NET_NROUTES       8u
 #define NET_NEIGHBOR_REQS 16u     /* addresses being resolved for senders at the same time */

@@ -6,7 +6,7 @@
 
 int32_t netdev_loopback(struct board *b)
 {
-  struct netdev *dev = netdev_register(b, "lo", IFF_LOOPBACK | IFF_NOARP, NET_MTU_MAX, NULL);
+  struct netdev *dev = netdev_register(b, "lo", IFF_LOOPBACK | IFF_NOARP, NET_LO_MTU, NULL);
   if (dev == NULL) return -ENOMEM;
   dev->ifaddr[0] = (struct ifaddr){ .addr = ipaddr_v4(INADDR_LOOPBACK), .mask = ipaddr_mask(96 + 8), .state = IFADDR_READY };
   dev->router[IP_V4] = ipaddr_v4(INADDR_LOOPBACK);
@@ -85,7 +85,7 @@ int64_t netdev_set(struct board *b, int32_t index, uint32_t what, int64_t value)
       case NETDEV_UP:      netdev_setup(dev, value); return answer(b, 0);
       case NETDEV_CARRIER: netdev_carrier(dev, value); return answer(b, 0);
       case NETDEV_MTU:
-        if (value < 576 || value > (dev->flags & IFF_LOOPBACK ? NET_MTU_MAX : 1500)) return -EINVAL;
+        if (value < 576 || value > (dev->flags & IFF_LOOPBACK ? NET_LO_MTU : 1500)) return -EINVAL;
         dev->mtu = (uint16_t)value;
         tcp_mtu_changed(dev);
         return 0;

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from socket import AF_INET, AF_INET6
 
 import pytest
 from hypothesis import settings
@@ -46,3 +47,45 @@ def run_tool() -> Callable[..., str]:
         return result.stdout
 
     return run
+
+
+BOTH_FAMILIES = {
+    f"test_tcp{name}"
+    for name in (
+        "",
+        "_attack",
+        "_congestion",
+        "_idle",
+        "_options",
+        "_receive",
+        "_retransmission",
+        "_rfc",
+        "_send",
+        "_streams",
+        "_trouble",
+        "_unbuffered",
+        "_window",
+        "_workqueue",
+    )
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """TCP over IPv6 is the TCP of IPv4: its tests run with a peer of each."""
+    if metafunc.module.__name__ in BOTH_FAMILIES and metafunc.definition.get_closest_marker("ipv4") is None:
+        metafunc.parametrize("tcp_family", [AF_INET, AF_INET6], ids=["", "ipv6"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def tcp_family(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Of the peers that tests/tcp_peer.py makes."""
+    family = getattr(request, "param", AF_INET)
+    if family == AF_INET:
+        yield
+        return
+    import stack
+    import tcp_peer
+
+    tcp_peer.FAMILY[0], stack.MTU[0] = family, 1520  # longer by what the header is, so that segments are as long
+    yield
+    tcp_peer.FAMILY[0], stack.MTU[0] = AF_INET, 1500

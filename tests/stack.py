@@ -10,7 +10,7 @@ from board.config import Config
 from drivers.loopback import LoopbackDriver
 from kernel.clock import Clock
 from kernel.core import buffer, check, lib
-from kernel.inet import ether_aton, inet_addr, pack_ipv4
+from kernel.inet import ether_aton, inet_addr, pack_ipv4, pack_ipv6
 from kernel.iob import IobOwner
 from kernel.kernel import Kernel
 from kernel.wqueue import LPWORK, Work
@@ -19,6 +19,10 @@ BOARD_MAC = ether_aton("02:00:00:00:00:02")
 HOST_MAC = ether_aton("02:00:00:00:00:01")
 EVERYBODY = b"\xff" * 6
 BOARD_IP, HOST_IP = "10.0.1.2", "10.0.1.1"
+MTU = [1500]
+"""Of the boards made here; a test may change it."""
+
+BOARD_IP6, HOST_IP6 = "fc00::2", "fc00::1"
 
 
 def checksum(data: bytes) -> int:
@@ -136,9 +140,9 @@ class Packet:
 class SoftDriver:
     """A driver without hardware: frames to be sent wait in the core until the test takes them."""
 
-    def __init__(self, kernel: Kernel, name: str, mac: bytes, depth: int) -> None:
+    def __init__(self, kernel: Kernel, name: str, mac: bytes, depth: int, mtu: int) -> None:
         self.kernel, self.name, self.lock = kernel, name, None
-        self.index = check(lib.netdev_soft(kernel.board, name.encode(), 1500, mac, depth), name)
+        self.index = check(lib.netdev_soft(kernel.board, name.encode(), mtu, mac, depth), name)
         self.work = Work(kernel, f"{name} poll")
         self.hints = 0
 
@@ -164,21 +168,25 @@ class SoftDriver:
 
 
 class Stack:
-    """A board with eth0 (10.0.1.2/24, router 10.0.1.1) that is nothing but its stack, and lo."""
+    """A board with eth0 (10.0.1.2/24 and fc00::2/112, routers .1) that is nothing but its stack, and lo."""
 
     def __init__(self, *, depth: int = 64, auto: bool = True, known: bool = True, **options: Any) -> None:
         self.clock = Clock(1, watchdog=0)
         self.kernel = Kernel(self.clock, Config("sim", **options))
         self.board = self.kernel.board
-        self.eth = SoftDriver(self.kernel, "eth0", BOARD_MAC, depth)
+        self.eth = SoftDriver(self.kernel, "eth0", BOARD_MAC, depth, MTU[0])
         if not auto:
             self.eth.txavail = lambda: 0  # type: ignore[method-assign]
         self.device = self.kernel.net.register(self.eth)
         self.device.ipaddr, self.device.draddr, self.device.netmask = BOARD_IP, HOST_IP, "255.255.255.0"
+        if self.kernel.options["NET_IPv6"]:
+            self.device.ip6.set(BOARD_IP6, 112)
+            self.device.ip6.router = HOST_IP6
         self.kernel.net.register(LoopbackDriver(self.kernel))
         self.eth.ifup()
         if known:
-            lib.neighbor_set(self.board, self.eth.index, pack_ipv4(HOST_IP), HOST_MAC, 6)
+            for host in (pack_ipv4(HOST_IP), pack_ipv6(HOST_IP6)):
+                lib.neighbor_set(self.board, self.eth.index, host, HOST_MAC, 6)
         self.clock.run(None)
         self.free = self.kernel.iobs.getstats().nfree
         self._room = bytearray(2048)

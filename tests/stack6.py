@@ -6,11 +6,11 @@ import struct
 from socket import AF_INET6, inet_ntop, inet_pton
 from typing import Any
 
-from stack import BOARD_MAC, HOST_MAC, Stack, checksum, ether
+from stack import BOARD_IP6, BOARD_MAC, HOST_IP6, HOST_MAC, Stack, checksum, ether
 
-from kernel.core import lib
+from kernel.neighbor import neighbor_delete
 
-BOARD, HOST = "fc00::2", "fc00::1"
+BOARD, HOST = BOARD_IP6, HOST_IP6
 ALL_NODES = "ff02::1"
 ANY = "::"
 UDP, TCP, ICMPV6, NONE = 17, 6, 58, 59
@@ -157,15 +157,14 @@ class Packet6:
 
 
 class Stack6(Stack):
-    """A board with eth0 (fc00::2/112, router fc00::1) beside its IPv4 address; the host is a known neighbor."""
+    """The board as its neighbors of IPv6 see it. ``address``: its own, or none; ``known6``: it knows the host."""
 
-    def __init__(self, *, known6: bool = True, address: str = BOARD, preflen: int = 112, **options: Any) -> None:
+    def __init__(self, *, known6: bool = True, address: str = BOARD, **options: Any) -> None:
         super().__init__(**options)
-        if address:
-            self.device.ip6.set(address, preflen)
-            self.device.ip6.router = HOST
-        if known6:
-            lib.neighbor_set(self.board, self.eth.index, pton(HOST), HOST_MAC, 6)
+        if address != BOARD and self.kernel.options["NET_IPv6"]:
+            self.device.ip6.set(address or ANY, 112)
+        if not known6 and self.kernel.options["NET_IPv6"]:
+            neighbor_delete(self.kernel, self.device, HOST)
         self.clock.run(None)
         self.frames()
 

@@ -6,16 +6,21 @@ import struct
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import stack6
 from stack import BOARD_IP, HOST_IP, Packet, Stack, checksum, ether, ip
 
 from kernel.inet import inet_addr
-from kernel.sockbase import AF_INET, SOCK_STREAM
+from kernel.sockbase import AF_INET, AF_INET6, SOCK_STREAM
 from kernel.tcp import TcpInfo, tcp_connections
 
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 TCP = {"NET_TCP": True, "NET_TCP_WRITE_BUFFERS": True}
 LETTERS = "FSRPAU"
 MASK = 2**32 - 1
+
+
+FAMILY = [AF_INET]
+"""Of the peers and listeners made here: tests/test_tcp_over_ipv6.py changes it."""
 
 
 def bits(flags: str) -> int:
@@ -57,15 +62,20 @@ class Segment(NamedTuple):
 
 def segment_of(frame: bytes, time: float) -> Segment | None:
     """The segment in a frame; None if there is none."""
-    packet = Packet(frame)
-    if packet.proto != 6:
-        return None
-    tcp = packet.payload
-    pseudo = packet.body[12:20] + struct.pack("!HH", 6, len(tcp))
-    assert checksum(pseudo + tcp) == 0
+    if frame[12:14] == b"\x86\xdd":
+        packet6 = stack6.Packet6(frame)
+        if packet6.proto != 6:
+            return None
+        tcp, ttl = packet6.payload, packet6.hops
+    else:
+        packet = Packet(frame)
+        if packet.proto != 6:
+            return None
+        tcp, ttl = packet.payload, packet.ttl
+        assert checksum(packet.body[12:20] + struct.pack("!HH", 6, len(tcp)) + tcp) == 0
     sport, dport, seq, ack, offset, flags, window = struct.unpack("!HHIIBBH", tcp[:16])
     length = (offset >> 4) * 4
-    assert 20 <= length <= len(tcp) and packet.ttl > 0
+    assert 20 <= length <= len(tcp) and ttl > 0
     options = options_of(tcp[20:length])
     assert flags & SYN or 2 not in options  # MUST-65
     letters = "".join(c for i, c in enumerate(LETTERS) if flags >> i & 1)
@@ -92,17 +102,22 @@ def tcp(
     offset, given = change.pop("offset", 5 + len(options) // 4), change.pop("sum", None)
     head = struct.pack("!HHIIBBHHH", sport, dport, seq & MASK, ack & MASK, offset << 4, bits(flags), window, 0, urgent)
     body = head + options + data
-    pseudo = struct.pack("!IIHH", inet_addr(src), inet_addr(dst), 6, len(body))
+    if ":" in src:
+        pseudo = stack6.pseudo(src, dst, 6, len(body))
+    else:
+        pseudo = struct.pack("!IIHH", inet_addr(src), inet_addr(dst), 6, len(body))
     value = checksum(pseudo + body) if given is None else given
-    return ip(body[:16] + struct.pack("!H", value) + body[18:], 6, src=src, dst=dst, **change)
+    packet = stack6.ip6 if ":" in src else ip
+    return packet(body[:16] + struct.pack("!H", value) + body[18:], 6, src=src, dst=dst, **change)
 
 
 class Peer:
     """The host's end. Sequence numbers count from 0 on both sides, the SYN being 0."""
 
-    def __init__(self, stack: Stack, *, dport: int = 7, sport: int = 1000, isn: int = 5000, src: str = HOST_IP) -> None:
+    def __init__(self, stack: Stack, *, dport: int = 7, sport: int = 1000, isn: int = 5000, src: str = "") -> None:
         self.stack = stack
-        self.sport, self.dport, self.isn, self.src = sport, dport, isn, src
+        self.six = FAMILY[0] == AF_INET6
+        self.sport, self.dport, self.isn, self.src = sport, dport, isn, src or (stack6.HOST if self.six else HOST_IP)
         self.iss = 0
         """the board's initial sequence number"""
         self.seq = 0
@@ -126,8 +141,9 @@ class Peer:
         seq = self.seq if seq is None else seq
         number = self.iss + (self.ack if ack is None else ack) if "A" in flags else 0
         more.setdefault("window", self.window)
+        more["dst"] = stack6.BOARD if self.six else BOARD_IP
         packet = tcp(self.sport, self.dport, flags, self.isn + seq, number, data, src=self.src, **more)
-        self.stack.input(ether(packet))
+        self.stack.input(ether(packet, 0x86DD if self.six else 0x0800))
 
     def answers(self, flags: str, data: bytes = b"", **more: Any) -> list[Segment]:
         """What the board sends at once when this arrives."""
@@ -207,7 +223,7 @@ def act(s: Stack, function: Callable[[Any], Any]) -> list[Any]:
 
 def listener(sys: Any, port: int = 7, backlog: int = 8) -> Any:
     """A listening socket of the task that calls this."""
-    sock = sys.socket(AF_INET, SOCK_STREAM)
+    sock = sys.socket(FAMILY[0], SOCK_STREAM)
     sock.bind(("", port))
     sock.listen(backlog)
     return sock

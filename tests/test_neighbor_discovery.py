@@ -289,7 +289,7 @@ def test_a_question_that_finds_no_buffer_is_asked_again() -> None:
         assert SOLICIT in [packet.type for packet in s.sent6()]
         s.answers6(advertise())
         s.later(0.1)
-        assert done == [8] and s.leaks() == 0
+        assert done == [8] and [packet.type for packet in s.sent6()] == [ECHO_REQUEST] and s.leaks() == 0
 
 
 def test_ipv4_and_ipv6_do_not_see_each_others_neighbors() -> None:

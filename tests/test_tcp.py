@@ -48,6 +48,7 @@ def dialling(s: Stack) -> tuple[list[Any], Peer]:
 # Opening
 
 
+@pytest.mark.ipv4
 def test_a_listener_answers_a_syn_with_its_mss_and_becomes_established_by_the_ack(s: Stack) -> None:
     sock = listening(s)
     peer = Peer(s)
@@ -108,6 +109,7 @@ def test_a_wrong_ack_of_our_syn_is_reset(s: Stack) -> None:
     assert reset.flags == "R" and reset.seq == 2
 
 
+@pytest.mark.ipv4
 def test_connect_sends_a_syn_and_waits_for_its_answer(s: Stack) -> None:
     results, peer = dialling(s)
     peer.put("SA", seq=0, ack=1, options=b"\2\4\5\xb4")
@@ -117,6 +119,7 @@ def test_connect_sends_a_syn_and_waits_for_its_answer(s: Stack) -> None:
     assert states(s) == ["ESTABLISHED"] and sock.getpeername() == ("10.0.1.1", 7)
 
 
+@pytest.mark.ipv4
 def test_connect_is_refused_by_a_reset(s: Stack) -> None:
     results, peer = dialling(s)
     peer.put("RA", seq=0, ack=1)
@@ -143,6 +146,7 @@ def test_nobody_calls_everybody(s: Stack, address: str) -> None:
     assert s.run(lambda sys: error_of(dial, sys, 7, address)) == errno.EADDRNOTAVAIL
 
 
+@pytest.mark.ipv4
 def test_two_that_call_each_other_at_once_are_connected(s: Stack) -> None:
     results, peer = dialling(s)
     both = peer.answer("S", seq=0)
@@ -207,6 +211,7 @@ def test_with_nagle_a_short_segment_waits_for_the_last_acknowledgement() -> None
         assert [x.data for x in peer.take()] == [b"one", b"two"]
 
 
+@pytest.mark.ipv4
 def test_a_peer_that_names_no_mss_gets_536_bytes(s: Stack) -> None:
     sock = listening(s)
     peer = Peer(s)
@@ -372,6 +377,7 @@ def test_a_reset_is_told_once_and_then_there_is_no_connection(s: Stack) -> None:
     assert states(s) == [] and s.leaks() == 0
 
 
+@pytest.mark.ipv4
 def test_a_listener_that_closes_resets_those_that_nobody_accepted(s: Stack) -> None:
     sock = listening(s)
     waiting, half = Peer(s), Peer(s, sport=1001)

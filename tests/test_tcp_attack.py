@@ -103,6 +103,7 @@ def test_an_answer_to_a_call_that_we_did_not_make_is_reset_by_its_number(s: Stac
     assert [x.flags for x in watch(peer, 1.6)] == ["S"]
 
 
+@pytest.mark.ipv4
 @pytest.mark.parametrize("flags", ["", "F", "P", "A"])
 def test_what_is_no_answer_to_a_call_is_ignored(s: Stack, flags: str) -> None:
     peer = calling(s)

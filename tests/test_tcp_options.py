@@ -79,6 +79,7 @@ def test_must_6_64_what_is_unknown_is_skipped_and_nothing_has_to_be_aligned(s: S
     assert [len(x.data) for x in writes(s, peer, sock, bytes(1024))] == [512, 512]
 
 
+@pytest.mark.ipv4
 @pytest.mark.parametrize("before", [b"\0", b"\xfd\0", b"\xfd\1", b"\xfd\x28", b"\2\0"])
 def test_what_follows_the_end_or_a_length_that_leads_nowhere_is_not_read(s: Stack, before: bytes) -> None:
     sock, peer = called(s, options=before + b"\2\4\2\0")
@@ -93,6 +94,7 @@ def test_must_5_an_option_may_come_in_any_segment(s: Stack) -> None:
     assert [len(x.data) for x in writes(s, peer, sock, bytes(1460))] == [1460]
 
 
+@pytest.mark.ipv4
 @pytest.mark.parametrize(("mss", "want"), [(0, 536), (1, 88), (87, 88), (88, 88), (1461, 1460), (65535, 1460)])
 def test_must_14_segments_are_as_long_as_the_peer_says_within_reason(s: Stack, mss: int, want: int) -> None:
     sock, peer = called(s, options=b"\2\4" + mss.to_bytes(2, "big"))

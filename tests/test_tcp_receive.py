@@ -30,6 +30,7 @@ def into(peer: Peer, size: int, at: int | None = None) -> None:
 # Where received bytes are
 
 
+@pytest.mark.ipv4
 def test_payload_stays_in_the_buffers_it_came_in() -> None:
     with Stack(**PLENTY, NET_RECV_PACK=False) as s:
         sock, peer = mute(s)
@@ -352,6 +353,7 @@ OPERATIONS = st.one_of(
 )
 
 
+@pytest.mark.ipv4
 @settings(max_examples=150, deadline=None)
 @given(
     nbuffers=st.integers(12, 80),

@@ -114,6 +114,7 @@ def test_our_numbers_may_wrap_anywhere(s: Stack, before: int) -> None:
 # Opening
 
 
+@pytest.mark.ipv4
 def test_must_10_both_that_call_at_once_may_answer_with_a_syn_ack_alone(s: Stack) -> None:
     results, peer = calls(s)
     both = peer.answer("S", seq=0)
@@ -125,6 +126,7 @@ def test_must_10_both_that_call_at_once_may_answer_with_a_syn_ack_alone(s: Stack
     assert peer.write(b"x")[-1].ack == 2
 
 
+@pytest.mark.ipv4
 def test_must_11_a_call_of_our_own_that_is_reset_in_syn_rcvd_was_refused(s: Stack) -> None:
     results, peer = calls(s)
     peer.answer("S", seq=0)
@@ -283,6 +285,7 @@ def test_a_segment_before_the_window_is_acknowledged_and_not_read_again(s: Stack
 # IP and ICMP around it
 
 
+@pytest.mark.ipv4
 def test_must_48_the_type_of_service_is_the_owners_choice_and_that_of_a_listener_its_calls(s: Stack) -> None:
     sock = listening(s)
     s.run(lambda sys: sock.setsockopt(IPPROTO_IP, IP_TOS, 0x28))
@@ -293,6 +296,7 @@ def test_must_48_the_type_of_service_is_the_owners_choice_and_that_of_a_listener
     assert sock.getsockopt(IPPROTO_IP, IP_TOS) == 0x28
 
 
+@pytest.mark.ipv4
 def test_must_49_the_time_to_live_is_the_owners_choice(s: Stack) -> None:
     sock, _peer = connected(s)
     s.run(lambda sys: sock.setsockopt(IPPROTO_IP, IP_TTL, 3))
@@ -301,6 +305,7 @@ def test_must_49_the_time_to_live_is_the_owners_choice(s: Stack) -> None:
     assert Packet(frame).ttl == 3
 
 
+@pytest.mark.ipv4
 def test_must_50_ip_options_are_ignored(s: Stack) -> None:
     sock, peer = connected(s)
     body = tcp(1000, 7, "PA", 5001, peer.iss + 1, b"hello")[20:]

@@ -288,6 +288,7 @@ def test_a_fixed_number_of_heads_is_a_limit_for_all_connections_together() -> No
 # Few buffers for segments
 
 
+@pytest.mark.ipv4
 @pytest.mark.parametrize("leave,size", [(0, 0), (1, 141), (2, 196), (3, 196), (5, 196), (6, 1000)])
 def test_a_segment_is_cut_to_what_few_buffers_hold(leave: int, size: int) -> None:
     with pool_of(16, 0) as s:
@@ -298,6 +299,7 @@ def test_a_segment_is_cut_to_what_few_buffers_hold(leave: int, size: int) -> Non
         assert [len(x.data) for x in peer.take()] == [size][: bool(size)]
 
 
+@pytest.mark.ipv4
 def test_tiny_packets_get_a_stream_through_a_pool_that_is_nearly_empty() -> None:
     with pool_of(16, 0) as s:
         sock, peer = mute(s)

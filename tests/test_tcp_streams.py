@@ -109,6 +109,7 @@ def test_what_was_buffered_arrives_whole_and_is_counted_right(
         assert s.leaks() == 0
 
 
+@pytest.mark.ipv4
 @pytest.mark.parametrize("send_all", [False, True])
 def test_many_senders_share_a_small_pool_and_all_get_through(send_all: bool) -> None:
     options: dict[str, Any] = {"IOB_NBUFFERS": 16, "IOB_THROTTLE": 4, "TCP_SEND_ALL": send_all}

@@ -125,6 +125,7 @@ def test_an_ack_has_the_highest_number_also_while_sending_starts_over() -> None:
 # Sizes and buffers
 
 
+@pytest.mark.ipv4
 @pytest.mark.parametrize("more", [{}, {"TCP_TIMESTAMPS": True}])
 def test_data_with_sack_blocks_fits_the_mtu(more: dict[str, Any]) -> None:
     with Stack(**HOLES, **more) as s:

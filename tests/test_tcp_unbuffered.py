@@ -243,6 +243,7 @@ def test_a_killed_sender_takes_back_what_never_left(s: Stack) -> None:
     assert s.leaks() == 0 and states(s) == ["ESTABLISHED"]
 
 
+@pytest.mark.ipv4
 def test_a_killed_owner_closes_behind_what_has_left(s: Stack) -> None:
     pids: list[int] = []
 
