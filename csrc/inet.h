@@ -149,7 +149,7 @@ static const struct ipaddr ipv6_all_nodes = { 0xff02000000000000u, 1 };
 void ipv6_input(struct rxpkt *p);
 struct ipaddr ipv6_solicited_node(struct ipaddr a);                       /* the group that an address makes us a member of */
 void ipv6_header(uint8_t *ip, uint32_t len, const struct ip_head *h);
-void ipv6_unfragment(struct iob_s *iob, uint32_t hlen);
+void ipv6_unfragment(struct board *b, struct iob_s *iob, uint32_t hlen);
 
 /* ipfrag.c, ipfrag_out.c */
 

@@ -148,11 +148,19 @@ static void deliver(struct net *net, struct reasm *r, const uint8_t *eth)
       ipv4_unfragment(iob, hlen);
     }
   else
-    ipv6_unfragment(iob, hlen);
+    ipv6_unfragment(b, iob, hlen);
   struct rxpkt p = { .dev = dev, .iob = iob, .ip = flat, .len = iob->io_pktlen, .eth = eth };
   p.nflat = (uint32_t)iob_copyout(flat, iob, min_u32(p.len, sizeof flat), 0);
   dev->stats.rx_reassembled++;
   (ipaddr_isv4(r->src) ? ipv4_input : ipv6_input)(&p);
+}
+
+/* The length of an IPv6 packet does not count its header, and the packet will have no fragment header. */
+
+static bool too_long(struct ipaddr src, uint32_t hlen, uint32_t payload)
+{
+  uint32_t uncounted = ipaddr_isv4(src) ? 0 : IPv6_HDRLEN + IPv6_FRAGLEN;
+  return hlen + payload > IP_PACKET_MAX + uncounted;
 }
 
 void ipfrag_input(struct rxpkt *p, uint32_t id, uint32_t start, bool more)
@@ -161,7 +169,7 @@ void ipfrag_input(struct rxpkt *p, uint32_t id, uint32_t start, bool more)
   struct ipfrag *q = net->ipfrag;
   uint32_t len = p->len - p->hlen;
   p->dev->stats.rx_fragments++;
-  if (q == NULL || len == 0 || (more && len % 8) || p->hlen + start + len > IP_PACKET_MAX)
+  if (q == NULL || len == 0 || (more && len % 8) || too_long(p->src, p->hlen, start + len))
     {
       refuse(p, NULL);
       return;
@@ -179,7 +187,7 @@ void ipfrag_input(struct rxpkt *p, uint32_t id, uint32_t start, bool more)
   q->nbufs += r->nbufs - nbufs;
   iob_set_owner(net->board, p->iob, IOB_OWNER(IOB_OWNER_REASM, p->dev->index));
   bool complete = r->bytes == r->end;
-  if (complete && fragment_hlen(r->first) + r->end > IP_PACKET_MAX)   /* only with the first one's options */
+  if (complete && too_long(r->src, fragment_hlen(r->first), r->end))    /* only with the first one's options */
     {
       ip_stats(net, r->src)->drop += r->nfrags;
       net->stats.fragerr += r->nfrags;

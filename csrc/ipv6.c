@@ -78,6 +78,20 @@ static struct verdict options(const struct rxpkt *p, uint32_t at, uint32_t end)
   return (struct verdict){ 0 };
 }
 
+/* How long an extension header is, of which 8 bytes are there. */
+
+static uint32_t extension_len(uint32_t type, const uint8_t *header)
+{
+  return type == IPv6_FRAGMENT ? IPv6_FRAGLEN : (header[1] + 1u) * 8;
+}
+
+/* A fragment that is the whole packet has nothing to do with others (RFC 6946): its header is passed over like any. */
+
+static bool is_fragment(const uint8_t *header)
+{
+  return get16(header + 2) & 0xfff9;
+}
+
 /* Goes through the extension headers: p->proto and p->hlen are set. A fragment header ends it. */
 
 static struct verdict extensions(struct rxpkt *p)
@@ -85,16 +99,18 @@ static struct verdict extensions(struct rxpkt *p)
   uint32_t at = IPv6_HDRLEN, readable = min_u32(p->nflat, p->len);
   p->proto = p->ip[6];
   p->proto_at = 6;
-  while (p->proto == NEXT_HOPOPTS || p->proto == NEXT_DSTOPTS || p->proto == NEXT_ROUTING)
+  while (p->proto == NEXT_HOPOPTS || p->proto == NEXT_DSTOPTS || p->proto == NEXT_ROUTING || p->proto == IPv6_FRAGMENT)
     {
       if (p->proto == NEXT_HOPOPTS && at != IPv6_HDRLEN)
         return (struct verdict){ DROP_HEADER, true, ICMPv6_BAD_NEXT, p->proto_at };
       if (readable - at < 8) return (struct verdict){ DROP_LENGTH, false, 0, 0 };
-      uint32_t len = (p->ip[at + 1] + 1u) * 8;
+      if (p->proto == IPv6_FRAGMENT && is_fragment(p->ip + at)) break;
+      uint32_t len = extension_len(p->proto, p->ip + at);
       if (len > readable - at) return (struct verdict){ DROP_LENGTH, false, 0, 0 };
       if (p->proto == NEXT_ROUTING && p->ip[at + 3])        /* segments left: RFC 8200 4.4, RFC 5095 */
         return (struct verdict){ DROP_HEADER, true, PARAM_HEADER, at + 2 };
-      struct verdict v = p->proto == NEXT_ROUTING ? (struct verdict){ 0 } : options(p, at, at + len);
+      bool has_options = p->proto == NEXT_HOPOPTS || p->proto == NEXT_DSTOPTS;
+      struct verdict v = has_options ? options(p, at, at + len) : (struct verdict){ 0 };
       if (v.why) return v;
       p->proto = p->ip[at];
       p->proto_at = at;
@@ -107,18 +123,13 @@ static struct verdict extensions(struct rxpkt *p)
 static void fragment_input(struct rxpkt *p)
 {
   const uint8_t *f = p->ip + p->hlen;
-  if (min_u32(p->nflat, p->len) - p->hlen < IPv6_FRAGLEN)
-    {
-      ipv6_drop(p, NULL, DROP_LENGTH);
-      return;
-    }
   uint32_t field = get16(f + 2), start = field & ~7u, plen = p->len - IPv6_HDRLEN;
   if (field & 1 && plen % 8)                                /* RFC 8200 4.5 */
     {
       complain(p, PARAM_HEADER, 4);
       return;
     }
-  if (start + p->len - p->hlen - IPv6_FRAGLEN > IP_PACKET_MAX)
+  if (start + plen - IPv6_FRAGLEN > IP_PACKET_MAX)
     {
       complain(p, PARAM_HEADER, p->hlen + 2);
       return;
@@ -185,17 +196,31 @@ void ipv6_header(uint8_t *ip, uint32_t len, const struct ip_head *h)
   ipaddr_store(ip + 24, h->dst);
 }
 
-/* The fragment header goes, and whoever named it names what it named. */
+/* The fragment header goes, and whoever named it names what it named. The first buffer stays as full as it was: the
+ * headers behind have to be in it.
+ */
 
-void ipv6_unfragment(struct iob_s *iob, uint32_t hlen)
+void ipv6_unfragment(struct board *b, struct iob_s *iob, uint32_t hlen)
 {
   uint8_t *ip = iob_at(iob, 0), *next = ip + 6;
   uint32_t before = hlen - IPv6_FRAGLEN;
-  for (uint32_t at = IPv6_HDRLEN; at < before; at += (ip[at + 1] + 1u) * 8) next = ip + at;
+  for (uint32_t at = IPv6_HDRLEN, len; at < before; at += len)
+    {
+      len = extension_len(*next, ip + at);
+      next = ip + at;
+    }
   *next = ip[before];
   put16(ip + 4, iob->io_pktlen - IPv6_FRAGLEN - IPv6_HDRLEN);
-  memmove(ip + IPv6_FRAGLEN, ip, before);
-  iob->io_offset = (uint16_t)(iob->io_offset + IPv6_FRAGLEN);
+  memmove(ip + before, ip + hlen, iob->io_len - hlen);
   iob->io_len = (uint16_t)(iob->io_len - IPv6_FRAGLEN);
   iob->io_pktlen -= IPv6_FRAGLEN;
+  for (struct iob_s *next = iob->io_flink; next && iob->io_offset + iob->io_len < b->iob.bufsize; next = iob->io_flink)
+    {
+      uint32_t n = min_u32(next->io_len, b->iob.bufsize - iob->io_offset - iob->io_len);
+      memcpy(iob_at(iob, iob->io_len), iob_at(next, 0), n);
+      iob->io_len = (uint16_t)(iob->io_len + n);
+      next->io_offset = (uint16_t)(next->io_offset + n);
+      next->io_len = (uint16_t)(next->io_len - n);
+      if (next->io_len == 0) iob->io_flink = iob_free(b, next);
+    }
 }
