@@ -10,8 +10,8 @@ void check_describe(const struct target *t)
   fprintf(stderr, "at %lld ms, %d of %u buffers free\n", (long long)(t->bench->now / 1000000), pool->count, pool->nbuffers);
   for (const struct tcp_conn *c = t->net->tcp->head; c; c = c->next)
     {
-      fprintf(stderr, "%u: state %u port %u peer %08x:%u%s%s%s una +%u nxt +%u max +%u wnd %u txsize %u rcv +%u rx %u ofo %u",
-              tcp_number(t->net, c), c->state, c->sconn.lport, c->sconn.raddr, c->sconn.rport, c->owned ? " owned" : "",
+      fprintf(stderr, "%u: state %u port %u peer %llx:%u%s%s%s una +%u nxt +%u max +%u wnd %u txsize %u rcv +%u rx %u ofo %u",
+              tcp_number(t->net, c), c->state, c->sconn.lport, (unsigned long long)c->sconn.raddr.lo, c->sconn.rport, c->owned ? " owned" : "",
               c->fin ? " fin" : "", c->listed ? " listed" : "", c->snd_una - c->iss, c->snd_nxt - c->iss,
               c->snd_max - c->iss, c->snd_wnd, c->txsize, c->rcv_nxt - c->irs, readahead_len(&c->readahead), c->nofo);
       for (int i = 0; i < TCPT_NTIMERS; i++) fprintf(stderr, " %lld", (long long)(c->timer[i] / 1000000));
@@ -95,26 +95,38 @@ void check_stack(struct target *t)
 
 /* A frame that left: lengths, checksums, and the payload that belongs at its place of the stream. */
 
-static void check_segment(struct target *t, const uint8_t *ip, const uint8_t *tcp, uint32_t len)
+static void check_segment(struct target *t, struct ipaddr src, struct ipaddr dst, const uint8_t *tcp, uint32_t len)
 {
   uint32_t hdrlen = (tcp[12] >> 4) * 4u;
   REQUIRE(len >= TCP_HDRLEN && hdrlen >= TCP_HDRLEN && hdrlen <= len);
-  REQUIRE(csum_fold(csum_add(csum_pseudo(get32(ip + 12), get32(ip + 16), IP_PROTO_TCP, len), tcp, len)) == 0);
+  REQUIRE(csum_fold(csum_add(csum_pseudo(src, dst, IP_PROTO_TCP, len), tcp, len)) == 0);
   for (const struct tcp_conn *c = t->net->tcp->head; c; c = c->next)
     {
-      if (c->sconn.lport != get16(tcp) || c->sconn.rport != get16(tcp + 2) || c->sconn.raddr != get32(ip + 16)) continue;
+      if (c->sconn.lport != get16(tcp) || c->sconn.rport != get16(tcp + 2) || !ipaddr_equal(c->sconn.raddr, dst)) continue;
       uint32_t first = get32(tcp + 4) - c->iss - 1;
       if (!tcp_synchronized(c) || seq_gt(get32(tcp + 4), c->snd_max)) continue;     /* of the one before it */
       for (uint32_t i = hdrlen; i < len; i++) REQUIRE(tcp[i] == content(first + i - hdrlen));
     }
 }
 
+static void check_ip6(struct target *t, const uint8_t *ip, uint32_t len)
+{
+  REQUIRE(len >= IPv6_HDRLEN && ip[0] >> 4 == 6 && get16(ip + 4) + IPv6_HDRLEN == len && ip[7] > 0);
+  struct ipaddr src = ipaddr_load(ip + 8), dst = ipaddr_load(ip + 24);
+  const uint8_t *up = ip + IPv6_HDRLEN;
+  len -= IPv6_HDRLEN;
+  if (ip[6] == IP_PROTO_TCP) check_segment(t, src, dst, up, len);
+  if (ip[6] == IP_PROTO_ICMP6) REQUIRE(len >= ICMP_HDRLEN && csum_fold(csum_add(icmp_pseudo(src, dst, len), up, len)) == 0);
+}
+
 void check_frame(struct target *t, const uint8_t *frame, uint32_t len)
 {
   REQUIRE(len >= NET_LL_GUARDSIZE && len <= t->eth->mtu + NET_LL_GUARDSIZE);
-  if (get16(frame + 12) != 0x0800) return;
   const uint8_t *ip = frame + NET_LL_GUARDSIZE;
+  if (get16(frame + 12) == 0x86dd) check_ip6(t, ip, len - NET_LL_GUARDSIZE);
+  if (get16(frame + 12) != 0x0800) return;
   uint32_t hlen = (ip[0] & 15u) * 4, total = get16(ip + 2);
   REQUIRE(hlen == IPv4_HDRLEN && total == len - NET_LL_GUARDSIZE && csum_fold(csum_add(0, ip, hlen)) == 0);
-  if (ip[9] == IP_PROTO_TCP) check_segment(t, ip, ip + hlen, total - hlen);
+  struct ipaddr src = ipaddr_v4(get32(ip + 12)), dst = ipaddr_v4(get32(ip + 16));
+  if (ip[9] == IP_PROTO_TCP) check_segment(t, src, dst, ip + hlen, total - hlen);
 }

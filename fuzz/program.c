@@ -51,9 +51,9 @@ static void set_some(struct target *t, int32_t conn, struct input *in)
 
 static void udp_some(struct target *t, uint32_t n)
 {
-  uint8_t data[1600] = { 0 }, from[16];
+  uint8_t data[1600] = { 0 }, from[SOCKNAME_LEN];
   udp_recvfrom(t->b, t->udp, data, sizeof data, MSG_DONTWAIT, from);
-  udp_sendto(t->b, t->udp, data, n * 6, HOST_IP, 9, MSG_DONTWAIT);
+  udp_sendto(t->b, t->udp, data, n * 6, t->host_name, 9, MSG_DONTWAIT);
 }
 
 /* Call and socket, then what it needs. */
@@ -64,12 +64,12 @@ void program_call(struct target *t, struct input *in)
   int32_t conn = t->handle[h];
   switch ((enum call)((which & 31) % NCALLS))
     {
-      case CALL_SOCKET:     opened(t, h, tcp_socket(t->b)); return;
-      case CALL_BIND:       tcp_bind(t->b, conn, n & 1 ? BOARD_IP : INADDR_ANY, n & 2 ? 7 : 0); return;
-      case CALL_LISTEN:     tcp_bind(t->b, conn, INADDR_ANY, 7); tcp_listen(t->b, conn, (int32_t)n & 7); return;
+      case CALL_SOCKET:     opened(t, h, tcp_socket(t->b, target_family(t))); return;
+      case CALL_BIND:       tcp_bind(t->b, conn, n & 1 ? t->board_name : target_any, n & 2 ? 7 : 0); return;
+      case CALL_LISTEN:     tcp_bind(t->b, conn, target_any, 7); tcp_listen(t->b, conn, (int32_t)n & 7); return;
       case CALL_ACCEPT:     opened(t, n & 7, tcp_accept(t->b, conn, MSG_DONTWAIT)); return;
-      case CALL_CONNECT:    tcp_connect(t->b, conn, HOST_IP, 1000 + (n & 7)); return;
-      case CALL_CONNECT_LO: tcp_connect(t->b, conn, n & 1 ? BOARD_IP : INADDR_LOOPBACK, n & 2 ? 4100 : 7); return;
+      case CALL_CONNECT:    tcp_connect(t->b, conn, t->host_name, 1000 + (n & 7)); return;
+      case CALL_CONNECT_LO: tcp_connect(t->b, conn, n & 1 ? t->board_name : target_any, n & 2 ? 4100 : 7); return;
       case CALL_SEND:       send_some(t, conn, n * (n & 1 ? 1 : 64)); return;
       case CALL_RECV:       recv_some(t, h, n * 16 + 1, 0); return;
       case CALL_PEEK:       recv_some(t, h, n * 16 + 1, MSG_PEEK); return;

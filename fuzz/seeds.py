@@ -49,6 +49,35 @@ def packet(proto: int, body: bytes, place: int = 0) -> bytes:
     return bytes(head) + body
 
 
+def packet6(proto: int, body: bytes, target: bytes = b"") -> bytes:
+    """An IPv6 packet to the board, or to the group of those who could have ``target``."""
+    host, board = bytes.fromhex("fc" + "00" * 14 + "01"), bytes.fromhex("fc" + "00" * 14 + "02")
+    group = bytes.fromhex("ff02" + "00" * 9 + "01ff") + target[13:]
+    head = bytes([0x60, 0, 0, 0, *divmod(len(body), 256), proto, 255])
+    return raw(head + host + (group if target else board) + body, 13)
+
+
+def six() -> dict[str, bytes]:
+    """What only IPv6 has: neighbor discovery, extension headers, fragments of its own kind."""
+    board = bytes.fromhex("fc" + "00" * 14 + "02")
+    solicit = packet6(58, bytes([135] + [0] * 7) + board + bytes([1, 1, 2, 0, 0, 0, 0, 1]), board)
+    advertise = packet6(58, bytes([136, 0, 0, 0, 0x60, 0, 0, 0]) + board + bytes([2, 1, 2, 0, 0, 0, 0, 9]))
+    echo = bytes([128, 0, 0, 0, 1, 2, 3, 4]) + b"echo"
+    options = bytes([60, 0, 1, 4, 0, 0, 0, 0]) + bytes([58, 0, 0x9E, 4, 0, 0, 0, 0])
+    route = bytes([58, 0, 0, 1, 0, 0, 0, 0])
+    datagram = bytes([3, 232, 0, 7, 0, 40, 0, 0]) + bytes(32)
+    parts = [bytes([17, 0, 0, 8 * n | (n < 3), 0, 0, 0, 7]) + datagram[8 * n : 8 * n + 16] for n in (0, 2, 3, 1)]
+    late = packet6(44, bytes([58, 0, 0, 1, 0, 0, 0, 9]) + echo[:8])
+    return {
+        "solicit": solicit + packet6(58, echo) + advertise + packet6(58, echo),
+        "extensions": packet6(0, options + echo) + packet6(43, route + echo) + packet6(99, echo) + packet6(59, b""),
+        "fragments6": b"".join(packet6(44, part) for part in parts) + late + time(S3),
+        "udp6": packet6(17, datagram) + packet6(17, datagram[:2] + b"\0\x09" + datagram[4:]) + call(UDP, 0, 50),
+        "too big": opened() + call(SEND, 1, 254) + bytes([ERROR, 0, 2, 0, 5, 0, 0]) + time(S3),
+        "duplicate": packet6(58, bytes([136, 0, 0, 0, 0x20, 0, 0, 0]) + bytes.fromhex("fe80" + "00" * 13 + "02")),
+    }
+
+
 def fragments(body: bytes, *places: int) -> bytes:
     """UDP fragments of 16 bytes each, from these places of a datagram on."""
     ends = len(body) // 8
@@ -94,13 +123,26 @@ def conversations() -> dict[str, bytes]:
     }
 
 
+CONFIGURATIONS = (
+    (0, 0, 0),
+    (0x1F, 3, 1),
+    (0x61, 2, 0),
+    (0x0D, 0x11, 3),
+    (0x12, 0x66, 0),
+    (0x20, 0x83, 1),
+    (0x21, 0x81, 3),
+    (0x01, 0x80, 0),
+)
+
+
 def main() -> None:
     """Every conversation with every configuration that differs in kind."""
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    for name, steps in conversations().items():
-        for how, how2 in ((0, 0), (0x1F, 3), (0x61, 2), (0x0D, 0x11), (0x12, 0x66), (0x20, 0x83)):
-            (folder / f"{name.replace(' ', '-')}-{how:02x}{how2:02x}").write_bytes(bytes([how, how2]) + steps)
+    for name, steps in (conversations() | six()).items():
+        for how, how2, how3 in CONFIGURATIONS:
+            start = bytes([how, how2, how3])
+            (folder / f"{name.replace(' ', '-')}-{start.hex()}").write_bytes(start + steps)
 
 
 if __name__ == "__main__":

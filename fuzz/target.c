@@ -1,6 +1,6 @@
 /* target.c - the fuzz target: a board's stack lives through what an input says, and in the end has everything back.
  *
- * Two bytes choose the configuration, then there is one step after the other: a byte for its kind, and what that reads.
+ * Three bytes choose the configuration, then there is one step after the other: a byte for its kind, and what that reads.
  * After each of them check.c looks; at the end all sockets are closed, the peers are gone, and time passes. One input is
  * one board, made anew: nothing is left of the one before.
  */
@@ -14,7 +14,7 @@ enum step { STEP_SEGMENT, STEP_CALL, STEP_TIME, STEP_RAW, STEP_ERROR, STEP_HOG, 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void configure(struct board *b, uint32_t how, uint32_t how2)
+static void configure(struct board *b, uint32_t how, uint32_t how2, uint32_t how3)
 {
   static const struct { uint32_t bit, option; int64_t value; } table[] =
   {
@@ -29,20 +29,51 @@ static void configure(struct board *b, uint32_t how, uint32_t how2)
   if (how2 & 0x20) net_config(b, NETCFG_TCP_ALLOC_WRBCHAINS, 0);
   if (how2 & 0x40) net_config(b, NETCFG_TCP_NAGLE, 0);
   if (how2 & 0x80) net_config(b, NETCFG_IPFRAG, 1);
+  net_config(b, NETCFG_IPv6, 1);
+  net_config(b, NETCFG_IPv6_MAX_ADDR, 2);
+  net_config(b, NETCFG_ICMPv6, 1);
+  if (how3 & 2) net_config(b, NETCFG_IPv6_DAD, 1);
 }
 
-static void setup(struct target *t, uint32_t how, uint32_t how2)
+/* Who they are, and what the driver's table knows of them. */
+
+static void name_them(struct target *t)
+{
+  t->host = t->six ? HOST_IP6 : ipaddr_v4(HOST_IP);
+  t->board = t->six ? BOARD_IP6 : ipaddr_v4(BOARD_IP);
+  ipaddr_store(t->host_name, t->host);
+  ipaddr_store(t->board_name, t->board);
+}
+
+static void introduce(struct target *t)
+{
+  static const uint8_t peer[6] = { 2, 0, 0, 0, 0, 1 };
+  neighbor_update(t->eth, ipaddr_v4(HOST_IP), peer, true);
+  neighbor_update(t->eth, HOST_IP6, peer, true);
+}
+
+static void address(struct target *t, bool test)
+{
+  netdev_set(t->b, t->eth->index, NETDEV_IPADDR, BOARD_IP);
+  netdev_set(t->b, t->eth->index, NETDEV_NETMASK, 0xffffff00);
+  netdev_set(t->b, t->eth->index, NETDEV_DRADDR, HOST_IP);
+  REQUIRE(netdev_addaddr(t->eth, BOARD_IP6, 112, false) == 0);
+  if (test) REQUIRE(netdev_addaddr(t->eth, (struct ipaddr){ 0xfe80000000000000u, 2 }, 64, true) == 0);
+  t->eth->router[IP_V6] = HOST_IP6;
+}
+
+static void setup(struct target *t, uint32_t how, uint32_t how2, uint32_t how3)
 {
   static const struct { uint32_t nbuffers, size, throttle; } pools[4] =
     { { 36, 196, 8 }, { 24, 64, 4 }, { 12, 256, 3 }, { 200, 196, 8 } };
-  static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 2 }, peer[6] = { 2, 0, 0, 0, 0, 1 };
-  *t = (struct target){ .bench = bench_new(1, UINT64_MAX) };
+  static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 2 };
+  *t = (struct target){ .six = how3 & 1, .bench = bench_new(1, UINT64_MAX) };
   REQUIRE(t->bench != NULL);
   struct board *b = t->b = board_new(t->bench, 1, 10000000, 0);
   REQUIRE(b != NULL);
   uint32_t p = how2 & 3;
   REQUIRE(iob_initialize(b, pools[p].nbuffers, pools[p].size, pools[p].nbuffers, pools[p].throttle) == 0);
-  configure(b, how, how2);
+  configure(b, how, how2, how3);
   REQUIRE(net_initialize(b) == 0);
   t->net = b->net;
   int32_t queue = wq_new(b, 1);
@@ -55,15 +86,14 @@ static void setup(struct target *t, uint32_t how, uint32_t how2)
       netdev_setup(&t->net->dev[i], true);
       netdev_carrier(&t->net->dev[i], true);
     }
-  t->eth->ipaddr = BOARD_IP;
-  t->eth->netmask = 0xffffff00;
-  t->eth->draddr = HOST_IP;
-  if (!(how2 & 8)) arp_update(t->eth, HOST_IP, peer, true);
+  name_them(t);
+  address(t, how3 & 2);
+  if (!(how2 & 8)) introduce(t);
   for (int i = 0; i < NHANDLES; i++) t->handle[i] = -1;
-  t->udp = udp_socket(b);
-  udp_bind(b, t->udp, INADDR_ANY, 7);
-  t->handle[0] = tcp_socket(b);
-  tcp_bind(b, t->handle[0], INADDR_ANY, 7);
+  t->udp = udp_socket(b, target_family(t));
+  udp_bind(b, t->udp, target_any, 7);
+  t->handle[0] = tcp_socket(b, target_family(t));
+  tcp_bind(b, t->handle[0], target_any, 7);
   tcp_listen(b, t->handle[0], 4);
 }
 
@@ -84,11 +114,10 @@ static void release(struct target *t)
 
 static void link_down_and_up(struct target *t)
 {
-  static const uint8_t peer[6] = { 2, 0, 0, 0, 0, 1 };
   netdev_carrier(t->eth, false);
   check_stack(t);
   netdev_carrier(t->eth, true);
-  arp_update(t->eth, HOST_IP, peer, true);
+  introduce(t);
 }
 
 static void step(struct target *t, struct input *in)
@@ -141,8 +170,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
   struct input in = { data, data + size };
   struct target t;
-  uint32_t how = take(&in), how2 = take(&in);
-  setup(&t, how, how2);
+  uint32_t how = take(&in), how2 = take(&in), how3 = take(&in);
+  setup(&t, how, how2, how3);
   check_stack(&t);
   for (int steps = 0; in.at < in.end && steps < MOST_STEPS; steps++) step(&t, &in);
   finish(&t);

@@ -11,6 +11,8 @@
 
 #define HOST_IP   0x0a000101u     /* 10.0.1.1 */
 #define BOARD_IP  0x0a000102u
+#define HOST_IP6  ((struct ipaddr){ 0xfc00000000000000u, 1 })
+#define BOARD_IP6 ((struct ipaddr){ 0xfc00000000000000u, 2 })
 #define NHANDLES  8
 #define FRAME_MAX 1600u
 
@@ -29,10 +31,20 @@ struct target
   int32_t  handle[NHANDLES];      /* sockets of the program; -1: none */
   uint32_t had[NHANDLES];         /* bytes that it has read from each */
   int32_t  udp;
+  bool     six;                   /* sockets and peers speak IPv6 */
+  struct ipaddr host, board;      /* the addresses of the two, and the same as calls take them */
+  uint8_t  host_name[IPADDR_LEN], board_name[IPADDR_LEN];
   struct iob_s *hog;              /* buffers that the program has taken away */
   bool     busy;                  /* the driver asks for nothing */
   bool     tainted;               /* payload came that is not content(): reads are not compared any more */
 };
+
+static const uint8_t target_any[IPADDR_LEN];       /* of either family */
+
+static inline uint32_t target_family(const struct target *t)
+{
+  return t->six ? NET_AF_INET6 : NET_AF_INET;
+}
 
 static inline uint8_t take(struct input *in)
 {

@@ -70,14 +70,14 @@ static void ip_checksum(uint8_t *ip)
   csum_put(ip + 10, csum_fold(csum_add(0, ip, hlen)));
 }
 
-static void ethernet(uint8_t *frame)
+static void ethernet(uint8_t *frame, bool six)
 {
   memcpy(frame, board_mac, 6);
   memcpy(frame + 6, host_mac, 6);
-  put16(frame + 12, 0x0800);
+  put16(frame + 12, six ? 0x86dd : 0x0800);
 }
 
-static void ip_header(uint8_t *ip, uint32_t total, uint32_t proto, uint32_t frag, uint32_t id)
+static void ip4_header(uint8_t *ip, uint32_t total, uint32_t proto, uint32_t frag, uint32_t id)
 {
   memset(ip, 0, IPv4_HDRLEN);
   ip[0] = 0x45;
@@ -91,6 +91,33 @@ static void ip_header(uint8_t *ip, uint32_t total, uint32_t proto, uint32_t frag
   ip_checksum(ip);
 }
 
+static void ip6_header(uint8_t *ip, uint32_t total, uint32_t proto)
+{
+  struct ip_head h = { .src = HOST_IP6, .dst = BOARD_IP6, .proto = (uint8_t)proto, .ttl = 64 };
+  ipv6_header(ip, total, &h);
+}
+
+/* The header, of IPv6 with one of fragments where it is a fragment; its length. `frag`: offset and flag as of IPv4. */
+
+static uint32_t header(const struct target *t, uint8_t *ip, uint32_t len, uint32_t proto, uint32_t frag, uint32_t id)
+{
+  if (!t->six)
+    {
+      ip4_header(ip, IPv4_HDRLEN + len, proto, frag, id);
+      return IPv4_HDRLEN;
+    }
+  uint32_t more = frag ? IPv6_FRAGLEN : 0;
+  uint8_t *f = ip + IPv6_HDRLEN;
+  ip6_header(ip, IPv6_HDRLEN + more + len, frag ? IPv6_FRAGMENT : proto);
+  if (frag)
+    {
+      put16(f, proto << 8);
+      put16(f + 2, (frag & IP_OFFSET) * 8 | !!(frag & IP_MF));
+      put32(f + 4, id);
+    }
+  return IPv6_HDRLEN + more;
+}
+
 /* An IP payload, whole, twice, or in two fragments, in order or not. */
 
 enum { WHOLE, TWICE, FRAGMENTS, FRAGMENTS_REVERSED };
@@ -99,16 +126,16 @@ static void deliver(struct target *t, const uint8_t *payload, uint32_t len, uint
 {
   uint8_t frame[FRAME_MAX], *ip = frame + NET_LL_GUARDSIZE;
   uint32_t cut = len / 2 / 8 * 8;
-  ethernet(frame);
+  ethernet(frame, t->six);
   for (int i = 0; i < 2; i++)
     {
       bool second = how == FRAGMENTS_REVERSED ? i == 0 : i == 1;
       bool pieces = how >= FRAGMENTS && cut;
       uint32_t from = pieces && second ? cut : 0, to = pieces && !second ? cut : len;
       if (how == WHOLE && i) return;
-      ip_header(ip, IPv4_HDRLEN + to - from, proto, pieces ? (second ? cut / 8 : 0x2000) : 0, id);
-      memcpy(ip + IPv4_HDRLEN, payload + from, to - from);
-      arrives(t, frame, NET_LL_GUARDSIZE + IPv4_HDRLEN + to - from);
+      uint32_t hlen = header(t, ip, to - from, proto, pieces ? (second ? cut / 8 : IP_MF) : 0, id);
+      memcpy(ip + hlen, payload + from, to - from);
+      arrives(t, frame, NET_LL_GUARDSIZE + hlen + to - from);
     }
 }
 
@@ -118,7 +145,7 @@ static struct tcp_conn *pick(struct target *t, uint32_t n)
 {
   struct tcp_conn *c = t->net->tcp->head;
   for (; c; c = c->next)
-    if (c->sconn.rport && c->sconn.raddr == HOST_IP && n-- == 0) return c;
+    if (c->sconn.rport && ipaddr_equal(c->sconn.raddr, t->host) && n-- == 0) return c;
   return NULL;
 }
 
@@ -183,31 +210,40 @@ void world_segment(struct target *t, struct input *in)
   if (bases & 0x80)
     for (uint32_t n = take(in) % 29 & ~3u; n; n--) opt[nopt++] = take(in);
   segment[12] = (uint8_t)((TCP_HDRLEN + nopt) / 4 << 4);
-  if (len > 1480 - TCP_HDRLEN - nopt) len = 1480 - TCP_HDRLEN - nopt;
+  uint32_t most = (t->six ? 1452 : 1480) - TCP_HDRLEN - nopt;
+  if (len > most) len = most;
   if (c && c->state == TCP_SYN_SENT) irs = seq + dseq;      /* the stream begins here */
   uint32_t first = seq + dseq - irs - 1 + !!(flags & TCP_SYN);
   for (uint32_t i = 0; i < len; i++) opt[nopt + i] = content(first + i);
   uint32_t whole = TCP_HDRLEN + nopt + len;
-  csum_put(segment + 16, csum_fold(csum_add(csum_pseudo(HOST_IP, BOARD_IP, IP_PROTO_TCP, whole), segment, whole)));
+  csum_put(segment + 16, csum_fold(csum_add(csum_pseudo(t->host, t->board, IP_PROTO_TCP, whole), segment, whole)));
   deliver(t, segment, whole, IP_PROTO_TCP, flags >> 6, who);
 }
 
 void world_error(struct target *t, struct input *in)
 {
-  uint8_t icmp[ICMP_HDRLEN + IPv4_HDRLEN + 8] = { 0 }, *ip = icmp + ICMP_HDRLEN;
+  uint8_t icmp[ICMP_HDRLEN + IPv6_HDRLEN + 8] = { 0 }, *ip = icmp + ICMP_HDRLEN;
   struct tcp_conn *c = pick(t, take(in) & 7);
   icmp[0] = take(in);
   icmp[1] = take(in);
   put16(icmp + 6, take16(in));
-  ip_header(ip, 1500, IP_PROTO_TCP, 0, 1);
-  put32(ip + 12, BOARD_IP);
-  put32(ip + 16, HOST_IP);
   if (c == NULL) return;
-  put16(ip + 20, c->sconn.lport);
-  put16(ip + 22, c->sconn.rport);
-  put32(ip + 24, c->snd_una + take(in));
-  csum_put(icmp + 2, csum_fold(csum_add(0, icmp, sizeof icmp)));
-  deliver(t, icmp, sizeof icmp, IP_PROTO_ICMP, WHOLE, 0);
+  uint32_t hlen = header(t, ip, 1400, IP_PROTO_TCP, 0, 1), len = ICMP_HDRLEN + hlen + 8;
+  if (t->six)
+    {
+      ipaddr_store(ip + 8, t->board);
+      ipaddr_store(ip + 24, t->host);
+    }
+  else
+    {
+      put32(ip + 12, BOARD_IP);
+      put32(ip + 16, HOST_IP);
+    }
+  put16(ip + hlen, c->sconn.lport);
+  put16(ip + hlen + 2, c->sconn.rport);
+  put32(ip + hlen + 4, c->snd_una + take(in));
+  csum_put(icmp + 2, csum_fold(csum_add(icmp_pseudo(t->host, t->board, len), icmp, len)));
+  deliver(t, icmp, len, t->six ? IP_PROTO_ICMP6 : IP_PROTO_ICMP, WHOLE, 0);
 }
 
 static uint32_t where_checksum_is(uint32_t proto)
@@ -215,24 +251,44 @@ static uint32_t where_checksum_is(uint32_t proto)
   return proto == IP_PROTO_TCP ? 16 : proto == IP_PROTO_UDP ? 6 : 2;
 }
 
-/* How, length, bytes: 1 put an Ethernet header before it, 2 make the IP checksum right, 4 the one behind it. */
+/* The checksum behind a header of IPv6, which names the protocol itself. */
+
+static void right_ip6(uint8_t *ip, uint32_t len)
+{
+  uint32_t whole = IPv6_HDRLEN + get16(ip + 4), sum = where_checksum_is(ip[6]), rest = whole - IPv6_HDRLEN;
+  if (len < IPv6_HDRLEN || whole > len || sum + 2 > rest) return;
+  uint64_t pseudo = csum_pseudo(ipaddr_load(ip + 8), ipaddr_load(ip + 24), ip[6], rest);
+  put16(ip + IPv6_HDRLEN + sum, 0);
+  csum_put(ip + IPv6_HDRLEN + sum, csum_fold(csum_add(pseudo, ip + IPv6_HDRLEN, rest)));
+}
+
+/* How, length, bytes: 1 put an Ethernet header before it, 2 make the IP checksum right, 4 the one behind it; 8 it is
+ * IPv6.
+ */
 
 void world_raw(struct target *t, struct input *in)
 {
   uint8_t frame[FRAME_MAX] = { 0 }, *ip = frame + NET_LL_GUARDSIZE;
   uint32_t how = take(in), n = take16(in) % FRAME_MAX, at = how & 1 ? NET_LL_GUARDSIZE : 0;
-  if (how & 1) ethernet(frame);
+  if (how & 1) ethernet(frame, how & 8);
   while (at < n) frame[at++] = take(in);
   if (at < NET_LL_GUARDSIZE + IPv4_HDRLEN)
     {
       arrives(t, frame, at ? at : 1);
       return;
     }
+  if (how & 8)
+    {
+      if (how & 4) right_ip6(ip, at - NET_LL_GUARDSIZE);
+      t->tainted = true;                    /* TCP may stand behind other headers */
+      arrives(t, frame, at);
+      return;
+    }
   uint32_t hlen = (ip[0] & 15u) * 4, total = get16(ip + 2), sum = where_checksum_is(ip[9]);
   if (how & 2 && NET_LL_GUARDSIZE + hlen <= at) ip_checksum(ip);
   if (how & 4 && hlen + sum + 2 <= total && NET_LL_GUARDSIZE + total <= at)
     {
-      uint64_t pseudo = ip[9] == IP_PROTO_ICMP ? 0 : csum_pseudo(get32(ip + 12), get32(ip + 16), ip[9], total - hlen);
+      uint64_t pseudo = ip[9] == IP_PROTO_ICMP ? 0 : csum_pseudo(ipaddr_v4(get32(ip + 12)), ipaddr_v4(get32(ip + 16)), ip[9], total - hlen);
       put16(ip + hlen + sum, 0);
       csum_put(ip + hlen + sum, csum_fold(csum_add(pseudo, ip + hlen, total - hlen)));
     }
