@@ -7,6 +7,7 @@ from errno import EAGAIN, ENOMEM
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from kernel.core import ACT_BASE, buffer, check, lib, pids, take_bytes
+from kernel.inet import unpack_address
 from kernel.inetsock import OPTIONS, WAIT_IOB, WAIT_NEIGHBOR, WAIT_SND, WAITS, InetSocket
 from kernel.sockbase import (
     AF_INET,
@@ -83,6 +84,7 @@ class UdpSocket(InetSocket, kind=SOCK_DGRAM, proto=IPPROTO_UDP, option="NET_UDP"
         self._drain = bool(kernel.options.get("NET_UDP_NOTIFIER", False))
         self._from = bytearray(NAME_LEN)
         self._from_port = memoryview(self._from).cast("I")
+        self._from_host = memoryview(self._from)[:16]
         self._from_pointer = buffer(self._from)
 
     def _core_socket(self, board: Any) -> int:
@@ -128,7 +130,9 @@ class UdpSocket(InetSocket, kind=SOCK_DGRAM, proto=IPPROTO_UDP, option="NET_UDP"
         try:
             bufsize = self._make_room(bufsize)
             n = self._receive(bufsize, flags)
-            return bytes(self._view[:n]), named(self._kernel, bytes(self._from[:16]), self._from_port[4])
+            host, port = self._from_host.tobytes(), self._from_port[4]
+            sender = (unpack_address(host), port) if self.family == AF_INET else named(self._kernel, host, port)
+            return self._view[:n].tobytes(), sender
         finally:
             lock.conn_dev_unlock(self, None)
 
