@@ -187,7 +187,7 @@ class Board:
                 eth0.ipaddr = inet_ntoa(config.number("NETINIT_IPADDR") + self.number)
             eth0.netmask = inet_ntoa(config.number("NETINIT_NETMASK"))
             self.kernel.net.set_dripv4addr(eth0, inet_ntoa(config.number("NETINIT_DRIPADDR")))
-            if config.flag("NET_IPv6"):
+            if config.flag("NET_IPv6") and not config.flag("NET_ICMPv6_AUTOCONF"):
                 self._configure_ipv6(eth0)
 
     def _configure_ipv6(self, eth0: NetDevice) -> None:

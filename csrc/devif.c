@@ -134,7 +134,8 @@ static bool poll_one(struct netdev *dev, uint32_t type)
       case IPFRAG_POLL: return ipfrag_poll(dev);
       case ARP_POLL:    return neighbor_poll(dev, IP_V4);
       case ICMP_POLL:   return icmp_poll(dev, IP_V4);
-      case ICMPv6_POLL: return neighbor_poll(dev, IP_V6) || icmpv6_dad_poll(dev) || icmp_poll(dev, IP_V6);
+      case ICMPv6_POLL:
+        return neighbor_poll(dev, IP_V6) || icmpv6_dad_poll(dev) || icmpv6_router_poll(dev) || icmp_poll(dev, IP_V6);
       default:          return false;
     }
 }

@@ -68,6 +68,10 @@ void icmpv6_input(struct rxpkt *p)
       case ICMPv6_NEIGHBOR_ADVERTISE:
         icmpv6_advertised(p);
         return;
+      case ICMPv6_ROUTER_ADVERTISE:
+        if (!net->cfg[NETCFG_ICMPv6_AUTOCONF]) break;
+        icmpv6_router_advertised(p);
+        return;
       case ICMPv6_UNREACHABLE:
       case ICMPv6_TOO_BIG:
       case ICMPv6_TIME_EXCEEDED:

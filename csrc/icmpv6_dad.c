@@ -11,11 +11,13 @@
 #define WORK_DAD      4u                  /* number of the timer's work function */
 #define RETRANS_TIMER NSEC_PER_SEC        /* RFC 4861 10 */
 
-static void schedule(struct net *net)
+/* The timer runs for the address whose second ends first; none that begins later can end before it. */
+
+static void schedule(struct net *net, int64_t ns)
 {
   struct board *b = net->board;
   if (!work_available(&net->dad_work)) return;
-  work_queue_c(b, net->wq, &net->dad_work, WORK_DAD, 0, (RETRANS_TIMER + b->tick_ns - 1) / b->tick_ns);
+  work_queue_c(b, net->wq, &net->dad_work, WORK_DAD, 0, (ns + b->tick_ns - 1) / b->tick_ns);
 }
 
 static bool testable(const struct netdev *dev)
@@ -52,12 +54,12 @@ bool icmpv6_dad_poll(struct netdev *dev)
       if (iob == NULL)
         {
           dev->stats.tx_noiob++;
-          schedule(b->net);
+          schedule(b->net, RETRANS_TIMER);
           return false;
         }
       a->asks = false;
       a->asked = b->bench->now;
-      schedule(b->net);
+      schedule(b->net, RETRANS_TIMER);
       icmpv6_solicit_from(dev, iob, ipaddr_anylike(a->addr), a->addr);
       return true;
     }
@@ -73,6 +75,7 @@ void icmpv6_claimed(struct netdev *dev, struct ipaddr addr)
       {
         a->state = IFADDR_DUPLICATE;
         a->asks = false;
+        netwait_wake_all(dev->board, &dev->configured);
         trace_put(dev->board, TR_IP6_DUPLICATE, dev->index, (int64_t)addr.lo);
       }
 }
@@ -80,19 +83,23 @@ void icmpv6_claimed(struct netdev *dev, struct ipaddr addr)
 static void dad_work(struct board *b, uint32_t arg)
 {
   struct net *net = b->net;
-  bool more = false;
+  int64_t left = 0;           /* until the next second ends; 0: none has begun */
   (void)arg;
   for (struct netdev *dev = net->dev; dev < net->dev + net->ndevs; dev++)
     for (struct ifaddr *a = dev->ifaddr + 1; a < dev->ifaddr + dev->nifaddrs; a++)
       {
         if (a->state != IFADDR_TENTATIVE || !testable(dev)) continue;
         if (a->asks) netdev_txnotify(dev, ICMPv6_POLL);       /* there was no buffer for it */
-        if (!a->asks && b->bench->now - a->asked >= RETRANS_TIMER)
-          a->state = IFADDR_READY;
-        else
-          more = true;
+        int64_t rest = a->asks ? RETRANS_TIMER : a->asked + RETRANS_TIMER - b->bench->now;
+        if (rest > 0)
+          {
+            left = left && left < rest ? left : rest;
+            continue;
+          }
+        a->state = IFADDR_READY;
+        netwait_wake_all(b, &dev->configured);
       }
-  if (more) schedule(net);
+  if (left) schedule(net, left);
 }
 
 void icmpv6_dad_initialize(struct net *net)

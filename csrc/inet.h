@@ -99,6 +99,11 @@ void icmpv6_solicit_from(struct netdev *dev, struct iob_s *iob, struct ipaddr so
 void icmpv6_solicited(struct rxpkt *p);
 void icmpv6_advertised(struct rxpkt *p);
 
+/* icmpv6_router.c */
+
+void icmpv6_router_advertised(struct rxpkt *p);
+bool icmpv6_router_poll(struct netdev *dev);                              /* sends one question; false: none left */
+
 /* icmpv6_dad.c */
 
 void icmpv6_dad_initialize(struct net *net);
@@ -203,6 +208,8 @@ struct quoted                 /* what an error says of the packet that it is abo
 #define ICMPv6_PARAM_PROBLEM  4u
 #define ICMPv6_ECHO_REQUEST 128u
 #define ICMPv6_ECHO_REPLY   129u
+#define ICMPv6_ROUTER_SOLICIT     133u
+#define ICMPv6_ROUTER_ADVERTISE   134u
 #define ICMPv6_NEIGHBOR_SOLICIT   135u
 #define ICMPv6_NEIGHBOR_ADVERTISE 136u
 #define ICMPv6_PORT_UNREACH   4u      /* code of ICMPv6_UNREACHABLE */

@@ -42,11 +42,14 @@ struct ipaddr ipv6_solicited_node(struct ipaddr a)
   return (struct ipaddr){ 0xff02000000000000u, 0x1ff000000u | (a.lo & 0xffffff) };
 }
 
-/* All nodes, and the groups of our addresses, also of those that are still being tested. */
+/* All nodes, and the groups of our addresses, also of those that are still being tested. Without an address a device is
+ * no node, unless a router may give it one.
+ */
 
 static bool member(const struct netdev *dev, struct ipaddr group)
 {
-  if (ipaddr_equal(group, ipv6_all_nodes)) return true;
+  bool node = dev->nifaddrs > 1 || dev->board->net->cfg[NETCFG_ICMPv6_AUTOCONF];
+  if (node && ipaddr_equal(group, ipv6_all_nodes)) return true;
   for (const struct ifaddr *a = dev->ifaddr + 1; a < dev->ifaddr + dev->nifaddrs; a++)
     if (a->state != IFADDR_FREE && ipaddr_equal(ipv6_solicited_node(a->addr), group)) return true;
   return false;
@@ -167,7 +170,7 @@ void ipv6_input(struct rxpkt *p)
       ipv6_drop(p, NULL, DROP_SOURCE);
       return;
     }
-  if (dev->nifaddrs == 1 || !(group ? member(dev, p->dst) : netdev_has(dev, p->dst)))
+  if (!(group ? member(dev, p->dst) : netdev_has(dev, p->dst)))
     {
       ipv6_drop(p, NULL, DROP_DEST);
       return;

@@ -151,6 +151,9 @@ struct netdev
   struct ifaddr ifaddr[1 + NET_IPv6_ADDRS];     /* the first is the IPv4 address, which may be the unspecified one */
   uint32_t  nifaddrs;         /* how many of them are in use; 1 without IPv6 */
   struct ipaddr router[2];    /* by enum ip_kind */
+  bool      asks_routers;     /* devif_poll has that question to send */
+  bool      advertised;       /* a router has answered since */
+  struct netwait configured;  /* who waits for that, or for an address to be ready; made when first asked for */
   uint32_t  polltypes;        /* what devif_poll has to visit, enum poll_type */
   struct iob_queue_s fragout; /* packets from the IP header on that wait for it: fragments, and errors about them */
   struct netdev_stats stats;

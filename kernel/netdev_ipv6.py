@@ -66,10 +66,14 @@ class Ipv6Addresses:
         if r >= ACT_BASE:
             r = self._kernel.clock.follow(r)
         check(r, f"{address}/{preflen}")
-        if self._addmac is not None and lib.netdev_get(self._board, self._index, lib.NETDEV_FLAGS) & lib.IFF_UP:
-            self._addmac(ALL_NODES)
-            self._addmac(solicited_node_mac(packed))
+        self.hear()
         self._kernel.net.txavail()
+
+    def hear(self) -> None:
+        """Tells a controller that is up of the groups it has to hear."""
+        if self._addmac is not None and lib.netdev_get(self._board, self._index, lib.NETDEV_FLAGS) & lib.IFF_UP:
+            for group in sorted(self.groups()):
+                self._addmac(group)
 
     def groups(self) -> set[bytes]:
         """The Ethernet groups that its controller has to hear; a driver asks when its interface comes up."""

@@ -30,6 +30,9 @@ IPV6 = [
     flag("NET_ICMPv6_NEIGHBOR", False, "a sender waits until its neighbor is found", "NET_ICMPv6"),
     integer("ICMPv6_NEIGHBOR_MAXTRIES", 5, "solicitations before it gives up", "NET_ICMPv6_NEIGHBOR", low=1, high=255),
     integer("ICMPv6_NEIGHBOR_DELAYMSEC", 20, "ms between them", "NET_ICMPv6_NEIGHBOR", low=1, high=60000),
+    flag("NET_ICMPv6_AUTOCONF", False, "eth0 makes its addresses itself, with a router's help", "NET_ICMPv6"),
+    integer("ICMPv6_AUTOCONF_MAXTRIES", 5, "times that a router is asked", "NET_ICMPv6_AUTOCONF", low=1, high=255),
+    integer("ICMPv6_AUTOCONF_DELAYMSEC", 20, "ms between them", "NET_ICMPv6_AUTOCONF", low=1, high=60000),
     flag("NET_ICMPv6_SOCKET", False, "ICMPv6 sockets, for ping6", "NET_ICMPv6"),
     integer("NET_ICMPv6_PREALLOC_CONNS", 4, "that many at a time", "NET_ICMPv6_SOCKET", low=1, high=256),
     integer(

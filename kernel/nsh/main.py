@@ -39,11 +39,23 @@ def netinit(sys: Sys) -> None:
         r = device.ifup()
         if r < 0:
             sys.syslog(LOG_ERR, f"netinit: {device.name} does not come up: {r}")
+    if options["NET_ICMPv6_AUTOCONF"]:
+        _autoconf(sys)
     if options["NETINIT_DHCPC"]:
         try:
             kernel.leases.obtain("eth0")
         except OSError as error:
             sys.syslog(LOG_ERR, f"netinit: {error.strerror}")
+
+
+def _autoconf(sys: Sys) -> None:
+    """Waits for eth0's IPv6 addresses, if there is such a device."""
+    from kernel.netlib.autoconf import autoconfigure
+
+    try:
+        autoconfigure(sys.kernel, sys.kernel.net.device("eth0"))
+    except OSError as error:
+        sys.syslog(LOG_ERR, f"netinit: {error.strerror}")
 
 
 def make_shell(sys: Sys) -> Shell:
