@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
 
+from board.kconfig.ipv6 import router6
 from board.wire import HostEnd, Switch
 from kernel.clock import NS, Clock
 from kernel.core import SITES, chooser_script, lib, set_ask
@@ -97,10 +98,14 @@ class Bench:
         return Board(profile, name=name or f"board{len(self.boards)}", bench=self, config=config, **overrides)
 
     def switch(self, *boards: Board, name: str = "", mbps: int = 10000) -> Switch:
-        """Adds a switch, plugs in the boards and, so that packets can be sent and seen, the host's end of a wire."""
+        """Adds a switch, plugs in the boards and, so that packets can be sent and seen, the host's end of a wire.
+
+        That has the IPv6 address which the first board that speaks IPv6 has for its router.
+        """
         switch = Switch(self.clock, mbps, name or f"switch{len(self.switches)}")
         self.switches.append(switch)
-        host = self.host_end(f"nl{len(self.switches) - 1}" if len(self.switches) > 1 else "nl0")
+        ip6 = next(filter(None, (router6(board.config) for board in boards)), "")
+        host = self.host_end(f"nl{len(self.switches) - 1}" if len(self.switches) > 1 else "nl0", ip6=ip6)
         switch.connect(host)
         for board in boards:
             board.eth0.mac_model.unplug()
@@ -108,10 +113,13 @@ class Bench:
             board.eth0.switch, board.eth0.host = switch, host
         return switch
 
-    def host_end(self, name: str, answers_echo: bool = False) -> HostEnd:
-        """A new host's end of a wire: 10.0.1.1 with a MAC of its own, answering ARP and, if asked to, pings."""
+    def host_end(self, name: str, answers_echo: bool = False, *, ip6: str = "") -> HostEnd:
+        """A new host's end of a wire: 10.0.1.1, and ``ip6`` if that is given, with a MAC of its own.
+
+        It answers who asks for its addresses and, if asked to, pings. Raises OSError (EINVAL) for a bad address.
+        """
         mac = bytes((0x02, 0x6E, 0x6C, 0, 0, len(self.boards) & 0xFF))
-        return HostEnd(self.clock, mac, HOST_IP, name=name, echo=answers_echo)
+        return HostEnd(self.clock, mac, HOST_IP, ip6=ip6, name=name, echo=answers_echo)
 
     # Choices
 

@@ -12,7 +12,7 @@ from board import attach
 from board.bench import Bench
 from board.config import Config
 from board.eth import EthernetPort
-from board.kconfig.ipv6 import address
+from board.kconfig.ipv6 import address, router6
 from board.line import IrqLine
 from board.mac import Mac
 from board.profile import hardware
@@ -142,7 +142,8 @@ class Board:
         self.uart = Uart(clock, core, irq=IRQ_UART, baud=hw.uart_baud, fifo=hw.uart_fifo)
         self.uart.on_reset = self._reset_by_dtr
         self.console = ConsolePort(self)
-        self.eth0.host = self.bench.host_end("nl0" if self.number == 0 else f"nl0.{self.name}")
+        name = "nl0" if self.number == 0 else f"nl0.{self.name}"
+        self.eth0.host = self.bench.host_end(name, ip6=router6(self.config))
         self.eth0.host.plug(mac)
 
     def _make_kernel(self, board: Any = None) -> Kernel:

@@ -8,6 +8,7 @@ from board import attach
 from board.mac import Mac
 from board.wire import HostEnd, Port, Switch, mac_text
 from drivers.ethernet import EthernetDriver
+from kernel.netdev_ipv6 import Ifaddr6
 
 if TYPE_CHECKING:
     from board.board import Board
@@ -44,6 +45,16 @@ class EthernetPort:
     def router(self) -> str:
         """Its default router now."""
         return self.board.kernel.net.device(self.name).draddr
+
+    @property
+    def ip6(self) -> str:
+        """Its first IPv6 address now, ``""`` if it has none. Raises OSError (ENODEV) as ``ip`` does."""
+        return next((row.address for row in self.ip6_addresses), "")
+
+    @property
+    def ip6_addresses(self) -> list[Ifaddr6]:
+        """All of its IPv6 addresses now: address, prefix length, and state (ready, tentative, duplicate)."""
+        return list(self.board.kernel.net.device(self.name).ip6)
 
     @property
     def counters(self) -> dict[str, int]:

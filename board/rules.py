@@ -98,8 +98,15 @@ def _network(get: Callable[[str], Value], number: Callable[[str], int]) -> Itera
 
 def _ipv6(get: Callable[[str], Value]) -> Iterator[str]:
     own, mask = address(get, "NETINIT_IPv6ADDR"), int.from_bytes(address(get, "NETINIT_IPv6NETMASK"), "big")
-    if own[0] == 0xFF or own[:15] == bytes(15) or own[:12] == MAPPED:
+    router = address(get, "NETINIT_DRIPv6ADDR")
+    if not _may_be_a_host(own):
         yield f"NETINIT_IPv6ADDR ({unpack_address(own)}) is no address of a host"
+    if not _may_be_a_host(router) and any(router):
+        yield f"NETINIT_DRIPv6ADDR ({unpack_address(router)}) is no address of a router; :: would be none"
     hosts = mask ^ (1 << 128) - 1
     if hosts & (hosts + 1):
         yield "NETINIT_IPv6NETMASK is no netmask: its one bits have to come first"
+
+
+def _may_be_a_host(packed: bytes) -> bool:
+    return packed[0] != 0xFF and packed[:15] != bytes(15) and packed[:12] != MAPPED

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from kernel.clock import Clock
 from kernel.core import buffer, check, lib, numbers, take_bytes
+from kernel.inet import IN6ADDR_ANY, inet_ntoa, pack_ipv6, unpack_address
 
 _arrival = struct.Struct("<qII").unpack_from  # time, flags, length
 
@@ -215,7 +216,7 @@ class Switch:
 
 
 class HostEnd(Port):
-    """The test bench's own end of a wire: an address that answers ARP, and any number of readers and writers."""
+    """The test bench's own end of a wire: addresses that it answers for, and any number of readers and writers."""
 
     def __init__(
         self,
@@ -223,6 +224,7 @@ class HostEnd(Port):
         mac: str | bytes,
         ip: int,
         *,
+        ip6: str = "",
         mbps: int = 10000,
         name: str = "nl0",
         arp: bool = True,
@@ -231,10 +233,29 @@ class HostEnd(Port):
         self.mac = mac_bytes(mac)
         self.ip = ip
         super().__init__(clock, lib.hostend_new(clock.bench, self.mac, ip, mbps), name)
+        self.ip6 = ip6
         self.answers(arp=arp, echo=echo)
 
+    def __repr__(self) -> str:
+        addresses = " ".join(filter(None, (mac_text(self.mac), inet_ntoa(self.ip), self.ip6)))
+        return f"<{type(self).__name__} {self.name} {addresses}>"
+
+    @property
+    def ip6(self) -> str:
+        """Its IPv6 address, ``""`` if it has none: then it answers nobody's questions for one.
+
+        Setting it raises OSError (EINVAL) for what no host can have.
+        """
+        return self._ip6
+
+    @ip6.setter
+    def ip6(self, address: str) -> None:
+        packed = pack_ipv6(address)
+        check(lib.host_ipv6(self.clock.bench, self.number, packed, len(packed)), f"{self.name}: {address}")
+        self._ip6 = unpack_address(packed) if packed != IN6ADDR_ANY else ""
+
     def answers(self, *, arp: bool = True, echo: bool = False) -> None:
-        """What it answers itself: ARP requests for its address, pings to it."""
+        """What it answers itself: who has its addresses (ARP, IPv6's neighbor discovery), and pings to them."""
         check(lib.host_answers(self.clock.bench, self.number, int(arp) | int(echo) << 1), self.name)
 
     def send(self, frame: bytes, *, raw: bool = False) -> None:

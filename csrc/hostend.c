@@ -5,98 +5,6 @@
 #include "board.h"
 #include "hostend.h"
 
-#define ETHERTYPE_IP  0x0800u
-#define ETHERTYPE_ARP 0x0806u
-#define ARP_LEN       28u
-#define IP_HDRLEN     20u
-#define ICMP_HDRLEN   8u
-#define IP_OFFSET     0x1fffu
-
-static uint32_t get16(const uint8_t *p)
-{
-  return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-  return get16(p) << 16 | get16(p + 2);
-}
-
-static void put16(uint8_t *p, uint32_t v)
-{
-  p[0] = (uint8_t)(v >> 8);
-  p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-  put16(p, v >> 16);
-  put16(p + 2, v & 0xffff);
-}
-
-/* What it answers itself (RFC 826, RFC 792). */
-
-static bool asks_for_us(const struct hostend *h, const struct frame *f)
-{
-  const uint8_t *a = f->data + ETH_HDRLEN;
-  if (!(h->answers & HOSTEND_ARP) || f->len < ETH_HDRLEN + ARP_LEN) return false;
-  return get16(f->data + 12) == ETHERTYPE_ARP && get16(a) == 1 && get16(a + 2) == ETHERTYPE_IP && a[4] == 6 && a[5] == 4
-         && get16(a + 6) == 1 && get32(a + 24) == h->ip;
-}
-
-static bool pings_us(const struct hostend *h, const struct frame *f)
-{
-  const uint8_t *ip = f->data + ETH_HDRLEN;
-  if (!(h->answers & HOSTEND_ECHO) || f->len < ETH_HDRLEN + IP_HDRLEN + ICMP_HDRLEN) return false;
-  if (memcmp(f->data, h->mac, 6) != 0 || get16(f->data + 12) != ETHERTYPE_IP || ip[0] != 0x45) return false;
-  uint32_t total = get16(ip + 2);
-  if (total <= IP_HDRLEN || total > f->len - ETH_HDRLEN || ip[9] != 1 || get32(ip + 16) != h->ip) return false;
-  if (get16(ip + 6) & IP_OFFSET) return get32(ip + 12) == h->pinger && get16(ip + 4) == h->ping_id;
-  return total >= IP_HDRLEN + ICMP_HDRLEN && ip[IP_HDRLEN] == 8;
-}
-
-static void send_own(struct hostend *h, const uint8_t *data, uint32_t len)
-{
-  h->answered++;
-  hostend_send(h, data, len, false);
-}
-
-static void answer_arp(struct hostend *h, const struct frame *f)
-{
-  uint8_t r[ETH_HDRLEN + ARP_LEN], *a = r + ETH_HDRLEN;
-  memcpy(r, f->data, sizeof r);
-  memcpy(r, f->data + 6, 6);
-  memcpy(r + 6, h->mac, 6);
-  put16(a + 6, 2);
-  memcpy(a + 18, f->data + ETH_HDRLEN + 8, 10);
-  memcpy(a + 8, h->mac, 6);
-  put32(a + 14, h->ip);
-  send_own(h, r, sizeof r);
-}
-
-/* An echo reply is the request with both pairs of addresses swapped and type 0, which the checksum has to follow. A
- * fragment is answered by a fragment, those behind the first if they are of the ping whose first one came last.
- */
-
-static void answer_ping(struct hostend *h, struct frame *f)
-{
-  uint8_t *ip = f->data + ETH_HDRLEN, *icmp = ip + IP_HDRLEN;
-  memcpy(f->data, f->data + 6, 6);
-  memcpy(f->data + 6, h->mac, 6);
-  uint32_t from = get32(ip + 12);
-  put32(ip + 12, h->ip);
-  put32(ip + 16, from);
-  if ((get16(ip + 6) & IP_OFFSET) == 0)
-    {
-      h->pinger = from;
-      h->ping_id = get16(ip + 4);
-      icmp[0] = 0;
-      uint32_t sum = get16(icmp + 2) + 0x0800;
-      put16(icmp + 2, (sum & 0xffff) + (sum >> 16));
-    }
-  send_own(h, f->data, f->len);
-}
-
 /* Readers. */
 
 static void give(struct hostend *h, struct reader *r, struct frame *f)
@@ -142,7 +50,7 @@ static void give_all(struct hostend *h, struct frame *f)
 
 static bool wanted(const struct hostend *h, const struct frame *f)
 {
-  return h->nwaiting > 0 || asks_for_us(h, f) || pings_us(h, f);
+  return h->nwaiting > 0 || hostend_asked(h, f);
 }
 
 /* The next moment something has to happen: an arrival that somebody waits for or that has to be answered. */
@@ -164,15 +72,11 @@ void hostend_sweep(struct hostend *h)
   struct port *p = &h->port;
   for (struct frame *f; (f = wire_receive(p)) != NULL;)
     {
-      bool ping = pings_us(h, f);
-      if (asks_for_us(h, f)) answer_arp(h, f);
-      struct frame *reply = ping ? copy_of(h, f) : NULL;
-      if (reply)
-        {
-          answer_ping(h, reply);
-          frame_free(&p->pool, reply);
-        }
+      struct frame *asked = hostend_asked(h, f) ? copy_of(h, f) : NULL;
       give_all(h, f);
+      if (asked == NULL) continue;
+      hostend_reply(h, asked);
+      frame_free(&p->pool, asked);
     }
 }
 
@@ -231,6 +135,13 @@ void hostend_answer(struct hostend *h, uint32_t answers)
 {
   hostend_sweep(h);
   h->answers = answers;
+  arm(h);
+}
+
+void hostend_ipv6(struct hostend *h, struct ipaddr ip6)
+{
+  hostend_sweep(h);
+  h->ip6 = ip6;
   arm(h);
 }
 

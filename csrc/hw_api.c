@@ -125,6 +125,16 @@ int64_t capture_drops(struct bench *n, int32_t port)
 
 /* Host ends. */
 
+int32_t host_ipv6(struct bench *n, int32_t port, const uint8_t *addr, uint32_t len)
+{
+  struct hostend *h = hostend_of(port_find(n, port));
+  if (h == NULL || len != IPADDR_LEN) return h ? -EINVAL : -ENODEV;
+  struct ipaddr a = ipaddr_load(addr);
+  if (ipaddr_isv4(a) || ipaddr_ismulticast(a) || ipaddr_isloopback(a)) return -EINVAL;
+  hostend_ipv6(h, a);
+  return 0;
+}
+
 int32_t host_answers(struct bench *n, int32_t port, uint32_t answers)
 {
   struct hostend *h = hostend_of(port_find(n, port));

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from board.kconfig.option import Option, Value, flag, hexadecimal, integer
+from kernel.inet import IN6ADDR_ANY, unpack_address
 
 
 def _words(name: str, what: str, *values: int) -> list[Option]:
     """The eight 16-bit options that NuttX has for one address."""
     names = [f"{name}_{i}" for i in range(1, 9)]
     return [
-        hexadecimal(n, v, f"{what}, word {n[-1]} of 8", "NSH_NETINIT", "NET_IPv6")
+        hexadecimal(n, v, f"{what}, word {n[-1]} of 8", "NSH_NETINIT", "NET_IPv6")._replace(high=0xFFFF)
         for n, v in zip(names, values, strict=True)
     ]
 
@@ -19,6 +20,12 @@ def _words(name: str, what: str, *values: int) -> list[Option]:
 def address(get: Callable[[str], Value], name: str) -> bytes:
     """The address that eight such options are."""
     return b"".join(int(get(f"{name}_{i}")).to_bytes(2, "big") for i in range(1, 9))
+
+
+def router6(config: Mapping[str, Value]) -> str:
+    """The address of eth0's router, which the host's end of its wire has; ``""`` without IPv6 or a router."""
+    packed = address(config.__getitem__, "NETINIT_DRIPv6ADDR") if config["NET_IPv6"] else IN6ADDR_ANY
+    return unpack_address(packed) if packed != IN6ADDR_ANY else ""
 
 
 IPV6 = [

@@ -16,6 +16,7 @@ int64_t capture_read(struct bench *n, int32_t port, uint8_t *out, int64_t room);
 int64_t capture_drops(struct bench *n, int32_t port);
 
 int32_t hostend_new(struct bench *n, const uint8_t *mac, uint32_t ip, uint32_t mbps);
+int32_t host_ipv6(struct bench *n, int32_t port, const uint8_t *addr, uint32_t len);
 int32_t host_answers(struct bench *n, int32_t port, uint32_t answers);
 int32_t host_open(struct bench *n, int32_t port, int32_t outgoing, int64_t limit);
 int32_t host_close(struct bench *n, int32_t port, int32_t reader);
