@@ -46,7 +46,10 @@ static void echo(struct rxpkt *p)
   else if (ipaddr_ismulticast(p->dst) && !ipaddr_equal(p->dst, ipv6_all_nodes))
     icmp_drop(p, &net->stats.icmpv6.typeerr, DROP_DEST);
   else
-    icmp_echo_reply(p, ICMPv6_ECHO_REPLY);
+    {
+      icmpv6_ipin(p);
+      icmp_echo_reply(p, ICMPv6_ECHO_REPLY);
+    }
 }
 
 void icmpv6_input(struct rxpkt *p)

@@ -94,6 +94,12 @@ static bool believable(const struct netdev *dev, struct ipaddr addr, const uint8
   return mac && !(mac[0] & 1) && !(dev->flags & IFF_NOARP) && netdev_onlink(dev, addr) && !netdev_has(dev, addr);
 }
 
+void icmpv6_ipin(const struct rxpkt *p)
+{
+  if (!p->dev->board->net->cfg[NETCFG_IPv6_IPIN] || p->eth == NULL) return;
+  if (believable(p->dev, p->src, p->eth + 6)) neighbor_update(p->dev, p->src, p->eth + 6, false);
+}
+
 void icmpv6_solicited(struct rxpkt *p)
 {
   struct netdev *dev = p->dev;

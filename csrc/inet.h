@@ -98,6 +98,7 @@ void icmpv6_solicit(struct netdev *dev, struct iob_s *iob, struct ipaddr target)
 void icmpv6_solicit_from(struct netdev *dev, struct iob_s *iob, struct ipaddr source, struct ipaddr target);
 void icmpv6_solicited(struct rxpkt *p);
 void icmpv6_advertised(struct rxpkt *p);
+void icmpv6_ipin(const struct rxpkt *p);                  /* a packet says where its sender is, if that is an option */
 
 /* icmpv6_router.c */
 

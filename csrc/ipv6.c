@@ -177,6 +177,7 @@ void ipv6_input(struct rxpkt *p)
     }
   ip_trim(p, get16(p->ip + 4) + IPv6_HDRLEN);
   struct verdict v = extensions(p);
+  if (p->proto != IP_PROTO_ICMP6) icmpv6_ipin(p);
   if (v.why && v.tell)
     complain(p, v.code, v.at);
   else if (v.why || p->proto == NEXT_NONE)

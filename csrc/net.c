@@ -69,6 +69,7 @@ static const struct { int64_t value, min, max; } defaults[NETCFG_NOPTIONS] =
   [NETCFG_ICMPv6_NEIGHBOR]         = { 0, 0, 1 },
   [NETCFG_ICMPv6_INPROGRESS]       = { 100, 0, 1000000 },
   [NETCFG_ICMPv6_AUTOCONF]         = { 0, 0, 1 },
+  [NETCFG_IPv6_IPIN]               = { 0, 0, 1 },
   [NETCFG_IPv6_DAD]                = { 0, 0, 1 },
 };
 

@@ -65,6 +65,7 @@ enum net_option
   NETCFG_ICMPv6_NEIGHBOR,     /* a sender waits until its destination is resolved */
   NETCFG_ICMPv6_INPROGRESS,   /* ms; ICMPv6_NEIGHBOR_MAXTRIES * ICMPv6_NEIGHBOR_DELAYMSEC */
   NETCFG_ICMPv6_AUTOCONF,     /* router advertisements give addresses */
+  NETCFG_IPv6_IPIN,           /* learn neighbors from any packet of theirs, not in NuttX */
   NETCFG_IPv6_DAD,            /* every address is tested for being the only one, not in NuttX */
   NETCFG_NOPTIONS
 };

@@ -80,6 +80,7 @@ OPTIONS: dict[str, tuple[int, int]] = {
     "NET_ICMPv6": (lib.NETCFG_ICMPv6, 0),
     "NET_ICMPv6_NEIGHBOR": (lib.NETCFG_ICMPv6_NEIGHBOR, 0),
     "NET_ICMPv6_AUTOCONF": (lib.NETCFG_ICMPv6_AUTOCONF, 0),
+    "IPv6_IPIN": (lib.NETCFG_IPv6_IPIN, 0),
     "IPv6_DAD": (lib.NETCFG_IPv6_DAD, 0),
 }
 """Kconfig names: the core's number of the option, and its value where a configuration does not have it."""

@@ -74,7 +74,7 @@ def influence(name: str, help: str) -> Option:
 def own(
     name: str,
     kind: Kind,
-    default: Value,
+    default: Value | Callable[[Get], Value],
     help: str,
     *choices: str,
     low: int = 0,

@@ -27,6 +27,12 @@ OWN = [
         "receive",
         "both",
     ),
+    own(
+        "IPv6_IPIN",
+        "bool",
+        lambda get: get("NET_ARP_IPIN"),
+        "IPv6 neighbors are learnt from any packet of theirs, too, as in no NuttX; NET_ARP_IPIN is that for IPv4",
+    ),
     own("IPv6_DAD", "bool", False, "every IPv6 address is tested for being the only one (RFC 4862), as in no NuttX"),
     own("TCP_SEND_ALL", "bool", False, "a blocking TCP send waits until all is buffered, as in NuttX 13.0"),
     own("TCP_TIMESTAMPS", "bool", False, "TCP timestamps (RFC 7323)"),
