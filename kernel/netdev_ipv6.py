@@ -25,9 +25,14 @@ class Ifaddr6(NamedTuple):
     state: str
 
 
+def solicited_node(packed: bytes) -> bytes:
+    """The group of those who might have an address (RFC 4291 2.7.1)."""
+    return bytes.fromhex("ff0200000000000000000001ff") + packed[13:]
+
+
 def solicited_node_mac(packed: bytes) -> bytes:
-    """The Ethernet group of those who might have an address (RFC 4291 2.7.1, RFC 2464 7)."""
-    return b"\x33\x33\xff" + packed[13:]
+    """Its Ethernet address (RFC 2464 7)."""
+    return b"\x33\x33" + solicited_node(packed)[12:]
 
 
 class Ipv6Addresses:

@@ -1,13 +1,15 @@
 """Makes the host's end of a wire, ``nl0``, one of scapy's interfaces: ``srp1(packet, iface="nl0")``, without root.
 
 With it goes a route, so that an unfinished packet to a board gets the source 10.0.1.1 on every machine, and the boards'
-addresses in scapy's ARP cache, so that building a packet sends nothing. All of that is scapy's own state, kept by its
-interface provider; it appears with the first ``wire()`` of a board and goes when its bench closes. If several benches
-are open, ``nl0`` is the wire that was made last.
+addresses in scapy's ARP cache, so that building a packet sends nothing; and the same for IPv6, if ``nl0`` has such an
+address (lab/scapynet6.py). All of that is scapy's own state, kept by its interface provider; it appears with the first
+``wire()`` of a board and goes when its bench closes. If several benches are open, ``nl0`` is the wire that was made
+last.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ from kernel.inet import inet_addr, inet_ntoa
 
 if TYPE_CHECKING:
     from board.eth import EthernetPort
+    from lab.scapynet6 import Ipv6View
 
 UP_AND_RUNNING = 0x1043  # IFF_UP | IFF_BROADCAST | IFF_RUNNING | IFF_MULTICAST
 METRIC = 0  # before what the machine's own routes say
@@ -35,6 +38,7 @@ class NutloopProvider(InterfaceProvider):
         self.ports: list[EthernetPort] = []  # the latest last
         self.routes: dict[int, Route] = {}  # by the port's id()
         self.neighbours: dict[int, dict[str, str]] = {}  # addresses that were told to scapy, by the port's id()
+        self.ipv6: dict[int, Ipv6View] = {}  # the same, for ports that have it
 
     def load(self) -> dict[str, Any]:
         """The interfaces by name."""
@@ -86,7 +90,7 @@ def _interface(provider: NutloopProvider, port: EthernetPort) -> Any:
             "network_name": host.name,
             "description": host.name,
             "mac": host.mac.hex(":"),
-            "ips": [inet_ntoa(host.ip)],
+            "ips": [inet_ntoa(host.ip), *([host.ip6] if host.ip6 else [])],
             "type": ARPHDR_ETHER,
             "flags": UP_AND_RUNNING,
         },
@@ -103,11 +107,18 @@ def register(port: EthernetPort) -> None:
         port.board.bench.on_close.append(partial(unregister, port))
         provider.ports.append(port)
         conf.ifaces.data[_name(port)] = _interface(provider, port)
-        provider.routes[id(port)] = route = _route(port)
-        conf.route.routes.insert(0, route)
-        conf.route.invalidate_cache()
+        provider.routes[id(port)] = _route(port)
+        conf.route.routes.insert(0, provider.routes[id(port)])
+        view = _ipv6(port)
+        if view is not None:
+            provider.ipv6[id(port)] = view
+    if provider.routes[id(port)] not in conf.route.routes:  # somebody had them read anew
+        conf.route.routes.insert(0, provider.routes[id(port)])
+    conf.route.invalidate_cache()
     provider.neighbours.setdefault(id(port), {}).update(_neighbours(port))
     _teach(provider.neighbours[id(port)])
+    if id(port) in provider.ipv6:
+        provider.ipv6[id(port)].show()
 
 
 def unregister(port: EthernetPort) -> None:
@@ -118,12 +129,18 @@ def unregister(port: EthernetPort) -> None:
     provider.ports.remove(port)
     conf.ifaces.data.pop(_name(port), None)
     conf.ifaces.data.update(provider.load())
-    conf.route.routes.remove(provider.routes.pop(id(port)))
+    with suppress(ValueError):  # or never came back
+        conf.route.routes.remove(provider.routes.pop(id(port)))
     conf.route.invalidate_cache()
     for address in provider.neighbours.pop(id(port)):
         _arp_cache().pop(address, None)
+    view = provider.ipv6.pop(id(port), None)
+    if view is not None:
+        view.hide()
     for other in provider.ports:
         _teach(provider.neighbours[id(other)])
+        if id(other) in provider.ipv6:
+            provider.ipv6[id(other)].teach()
     if not provider.ports:
         del conf.ifaces.providers[NutloopProvider]
 
@@ -133,6 +150,15 @@ def _route(port: EthernetPort) -> Route:
     assert host is not None
     mask = inet_addr(port.netmask)
     return (host.ip & mask, mask, "0.0.0.0", host.name, inet_ntoa(host.ip), METRIC)
+
+
+def _ipv6(port: EthernetPort) -> Ipv6View | None:
+    """None, and no import, where ``nl0`` or this machine's Python has no IPv6."""
+    if port.host is None or not port.host.ip6 or not conf.ipv6_enabled:
+        return None
+    from lab.scapynet6 import Ipv6View
+
+    return Ipv6View(port)
 
 
 def _teach(neighbours: dict[str, str]) -> None:

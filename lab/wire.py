@@ -36,6 +36,8 @@ class WireSocket(WireView):
     again. Raises BenchError if the cable leads elsewhere.
     """
 
+    _views: type[WireView] = WireView
+
     def __init__(self, port: EthernetPort, *, outgoing: bool = False) -> None:
         clock, host = port.board.bench.clock, port.host
         self.closed = True
@@ -60,7 +62,7 @@ class WireSocket(WireView):
     def _view(self, timeout: float | None, inter: float = 0.0, *, fresh: bool = False) -> WireView:
         if fresh:
             self._line.set_aside()
-        return WireView(self._line, timeout=timeout, inter=inter, fresh=fresh)
+        return self._views(self._line, timeout=timeout, inter=inter, fresh=fresh)
 
     def sr(self, pkt: Any, timeout: float | None = None, inter: float = 0.0, **options: Any) -> Any:
         """Sends packets and matches the answers: (answered, unanswered). Other options are scapy's.
@@ -105,8 +107,8 @@ class WireSocket(WireView):
             self._line.close()
 
 
-class WireL3Socket(WireSocket):
-    """The same for packets that begin with IP: what scapy's send() and sr() use for a board's address."""
+class L3View(WireView):
+    """A view for packets that begin with IP or IPv6."""
 
     def send(self, x: Any) -> int:
         """Sends an IP packet in an Ethernet frame to the board, or to whoever has its address."""
@@ -123,3 +125,9 @@ class WireL3Socket(WireSocket):
         inner = packet.payload
         inner.time = packet.time
         return inner
+
+
+class WireL3Socket(L3View, WireSocket):
+    """The same for packets that begin with IP or IPv6: what scapy's send() and sr() use for a board's address."""
+
+    _views = L3View

@@ -16,8 +16,9 @@ from typing import Any
 
 from scapy.automaton import select_objects
 from scapy.compat import raw
-from scapy.layers.inet import IP
+from scapy.layers import inet  # noqa: F401  so that packets are dissected
 from scapy.layers.l2 import Ether
+from scapy.packet import Packet
 from scapy.supersocket import SuperSocket
 
 from board.wire import NS, Arrival, HostEnd, Reader
@@ -26,6 +27,7 @@ from kernel.core import lib
 from kernel.errors import BenchError
 from lab import scapycall
 
+BARE = ("IP", "IPv6")  # what scapy calls packets that have no Ethernet header yet
 SENDER_POLL = 0.001  # host seconds between two looks whether scapy's sending thread is done
 LIVE_SLICE_NS = 1_000_000  # live: how long the bench runs between two looks whether it sent more, or says stop
 
@@ -119,8 +121,8 @@ class WireView(SuperSocket):
         Raises TypeError for an IP packet without Ethernet header, OSError for an empty or impossibly long frame, and
         BenchError on a thread that is not the bench's, unless scapy's sr() runs it.
         """
-        if isinstance(x, IP):
-            raise TypeError("a wire carries Ethernet frames: put Ether()/ before IP")
+        if isinstance(x, Packet) and x.name in BARE:
+            raise TypeError(f"a wire carries Ethernet frames: put Ether()/ before {x.name}")
         clock = self._line.clock
         handler = scapycall.sender(sys._getframe(1))
         if handler is not None and handler is not self._handler:

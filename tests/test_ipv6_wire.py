@@ -216,3 +216,18 @@ def test_a_board_talks_to_another_one_by_udp() -> None:
         assert (left.eth0.ip6, right.eth0.ip6) == ("fc00::2", "fc00::3")
         assert tuple(answers) == texts
         assert [p[ICMPv6ND_NS].tgt for p in seen if ICMPv6ND_NS in p] == ["fc00::2"]
+
+
+def test_all_boards_on_a_switch_are_reached_from_nl0() -> None:
+    with Bench(seed=1) as bench:
+        boards = [bench.board() for _ in range(4)]
+        bench.switch(*boards)
+        wire = boards[0].eth0.wire()
+        answered, unanswered = wire.sr(
+            [Ether() / IPv6(dst=b.eth0.ip6) / ICMPv6EchoRequest() for b in boards], timeout=1
+        )
+        assert len(unanswered) == 0
+        assert [(reply.src, reply[IPv6].src) for _, reply in answered] == [(b.eth0.mac, b.eth0.ip6) for b in boards]
+        wire.send(Ether() / IPv6(dst="ff02::1") / ICMPv6EchoRequest())
+        replies = wire.sniff(timeout=1, lfilter=lambda p: ICMPv6EchoReply in p)
+        assert sorted(p[IPv6].src for p in replies) == ["fc00::2", "fc00::3", "fc00::4", "fc00::5"]
