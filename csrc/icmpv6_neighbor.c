@@ -91,7 +91,9 @@ static bool parse(const struct rxpkt *p, uint32_t option, const uint8_t **mac)
 
 static bool believable(const struct netdev *dev, struct ipaddr addr, const uint8_t *mac)
 {
-  return mac && !(mac[0] & 1) && !(dev->flags & IFF_NOARP) && netdev_onlink(dev, addr) && !netdev_has(dev, addr);
+  static const uint8_t unknown_mac[NET_ETHALEN];
+  if (mac == NULL || mac[0] & 1 || memcmp(mac, unknown_mac, NET_ETHALEN) == 0) return false;
+  return !(dev->flags & IFF_NOARP) && netdev_onlink(dev, addr) && !netdev_has(dev, addr);
 }
 
 void icmpv6_ipin(const struct rxpkt *p)

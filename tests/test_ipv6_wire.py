@@ -127,6 +127,15 @@ def test_what_cannot_be_a_neighbor_is_not_learnt(board: Board, wire: Any, src: s
     assert src not in neighbors(board)
 
 
+@pytest.mark.parametrize("mac", ["00:00:00:00:00:00", "33:33:00:00:00:09"])
+def test_a_solicitation_does_not_make_a_neighbor_unreachable(board: Board, wire: Any, mac: str) -> None:
+    wire.sr1(ping(board), timeout=1)
+    wire.send(solicit(board, mac))
+    board.run(0.01)
+    assert neighbors(board) == {"fc00::1": HOST}
+    assert wire.sr1(ping(board), timeout=1) is not None
+
+
 def test_a_board_answers_who_asks_for_its_address(board: Board, wire: Any) -> None:
     answer = wire.sr1(solicit(board, HOST), timeout=5)
     assert (answer[IPv6].src, answer[IPv6].dst, answer[IPv6].hlim) == ("fc00::2", "fc00::1", 255)
