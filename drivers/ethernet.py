@@ -205,6 +205,7 @@ class EthernetDriver:
             if not self.bifup:
                 self._set(lib.NETDEV_UP, 1)
                 self._start()
+                self.kernel.net.txavail()  # a carrier may give the stack something to ask
         return 0
 
     def ifdown(self) -> int:

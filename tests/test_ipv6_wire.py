@@ -240,3 +240,32 @@ def test_all_boards_on_a_switch_are_reached_from_nl0() -> None:
         wire.send(Ether() / IPv6(dst="ff02::1") / ICMPv6EchoRequest())
         replies = wire.sniff(timeout=1, lfilter=lambda p: ICMPv6EchoReply in p)
         assert sorted(p[IPv6].src for p in replies) == ["fc00::2", "fc00::3", "fc00::4", "fc00::5"]
+
+
+# Duplicate address detection
+
+
+def test_an_address_that_nobody_else_has_is_the_boards_after_a_second() -> None:
+    with Board("sim", IPv6_DAD=True) as board:
+        wire = board.eth0.wire()
+        assert states(board) == [("fc00::2", "tentative")]
+        (question,) = wire.sniff(timeout=0.5)
+        assert (question.dst, question[IPv6].src, question[ICMPv6ND_NS].tgt) == (SOLICITED_MAC, "::", "fc00::2")
+        assert wire.sr1(ping(board), timeout=0.2) is None
+        board.run(1)
+        assert states(board) == [("fc00::2", "ready")]
+        assert wire.sr1(ping(board), timeout=0.2) is not None
+
+
+def test_an_address_is_tested_again_when_the_link_comes_back() -> None:
+    with Board("sim", IPv6_DAD=True) as board:
+        wire = board.eth0.wire()
+        board.run(2)
+        board.eth0.link_down()
+        board.run(1)
+        wire.sniff(timeout=0)
+        board.eth0.link_up()
+        assert [p[ICMPv6ND_NS].tgt for p in wire.sniff(timeout=0.5)] == ["fc00::2"]
+        assert states(board) == [("fc00::2", "tentative")]
+        board.run(1)
+        assert states(board) == [("fc00::2", "ready")]
