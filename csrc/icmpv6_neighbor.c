@@ -60,9 +60,15 @@ void icmpv6_solicit_from(struct netdev *dev, struct iob_s *iob, struct ipaddr so
   neighbor_out(dev, iob, h.dst);
 }
 
+/* From nobody it would be another question, whether the target is free. */
+
 void icmpv6_solicit(struct netdev *dev, struct iob_s *iob, struct ipaddr target)
 {
-  icmpv6_solicit_from(dev, iob, netdev_source(dev, target), target);
+  struct ipaddr source = netdev_source(dev, target);
+  if (ipaddr_isany(source))
+    iob_free_chain(dev->board, iob);
+  else
+    icmpv6_solicit_from(dev, iob, source, target);
 }
 
 static void advertise(struct rxpkt *p, struct ipaddr target)

@@ -121,9 +121,12 @@ static bool group_mac(const struct netdev *dev, struct ipaddr dst, uint8_t *mac)
   return true;
 }
 
+/* Nobody can be asked, and nothing be sent, from an address that the device does not have. With IPv4 DHCP does. */
+
 int neighbor_need(struct netdev *dev, struct ipaddr dst, struct ipaddr *hop)
 {
   uint8_t mac[NET_ETHALEN];
+  if (!ipaddr_isv4(dst) && ipaddr_isany(netdev_source(dev, dst))) return -EHOSTUNREACH;
   if ((dev->flags & (IFF_LOOPBACK | IFF_NOARP)) || netdev_has(dev, dst) || group_mac(dev, dst, mac)) return 0;
   *hop = netdev_hop(dev, dst);
   return ipaddr_isany(*hop) ? -EHOSTUNREACH : neighbor_find(dev, *hop, NULL);

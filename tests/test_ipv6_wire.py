@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from errno import ENETUNREACH
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from board import Bench, Board
 from board.config import Config
 from kernel.core import lib
 from kernel.neighbor import neighbor_table
+from kernel.socket import SO_BINDTODEVICE, SOL_SOCKET
 
 AF_INET6, SOCK_DGRAM = 10, 2
 HOST = "02:6e:6c:00:00:00"
@@ -269,3 +271,65 @@ def test_an_address_is_tested_again_when_the_link_comes_back() -> None:
         assert states(board) == [("fc00::2", "tentative")]
         board.run(1)
         assert states(board) == [("fc00::2", "ready")]
+
+
+def silent(board: Board, wire: Any, address: str) -> bool:
+    """Whether a board lets pings and questions for an address pass, and sends nothing itself."""
+    errors: list[int | None] = []
+
+    def app(sys: Any) -> None:
+        for to in ("fc00::9", "2001:db8::1", "ff02::1"):
+            for device in (b"", b"eth0"):
+                s = sys.socket(AF_INET6, SOCK_DGRAM)
+                s.setsockopt(SOL_SOCKET, SO_BINDTODEVICE, device)
+                try:
+                    s.sendto(b"hello", (to, 9))
+                except OSError as error:
+                    errors.append(error.errno)
+
+    board.spawn(app)
+    head = Ether(dst=board.eth0.mac) / IPv6(src="fc00::9", dst=address, hlim=255)
+    for message in (ICMPv6EchoRequest(), ICMPv6ND_NS(tgt=address), UDP(dport=9)):
+        wire.send(head / message)
+    heard = [p for p in wire.sniff(timeout=5) if p.src == board.eth0.mac]
+    assert errors == [ENETUNREACH] * 6
+    return heard == []
+
+
+def test_a_board_that_is_given_nl0s_address_does_not_use_it() -> None:
+    with Board("sim", IPv6_DAD=True, NETINIT_IPv6ADDR_8=1) as board:
+        wire = board.eth0.wire(outgoing=True)
+        question, answer = wire.sniff(timeout=3)
+        assert (question[ICMPv6ND_NS].tgt, answer[ICMPv6ND_NA].tgt) == ("fc00::1", "fc00::1")
+        assert (answer.src, answer[IPv6].dst) == (HOST, "ff02::1")
+        assert states(board) == [("fc00::1", "duplicate")]
+        assert silent(board, wire, "fc00::1")
+        assert board.nsh(f"ping -c 1 {board.eth0.ip}").ok
+
+
+def pair(bench: Bench, seconds: float) -> tuple[Board, Board]:
+    """Two boards on a switch that are given fc00::7, the second that many seconds later."""
+    first, second = (bench.board(IPv6_DAD=True, NETINIT_IPv6ADDR_8=7 - i) for i in range(2))
+    bench.switch(first, second)
+    second.power_off()
+    bench.run(seconds)
+    second.reset()
+    bench.run(3)
+    return first, second
+
+
+def test_of_two_boards_with_one_address_the_second_does_not_use_it() -> None:
+    with Bench(seed=1) as bench:
+        first, second = pair(bench, 2)
+        assert (states(first), states(second)) == ([("fc00::7", "ready")], [("fc00::7", "duplicate")])
+        wire = first.eth0.wire()
+        assert silent(second, wire, "fc00::7")
+        assert wire.sr1(Ether() / IPv6(dst="fc00::7") / ICMPv6EchoRequest(), timeout=1).src == first.eth0.mac
+
+
+def test_of_two_boards_that_want_one_address_at_the_same_time_neither_uses_it() -> None:
+    with Bench(seed=1) as bench:
+        boards = pair(bench, 0)
+        assert [states(board) for board in boards] == [[("fc00::7", "duplicate")]] * 2
+        wire = boards[0].eth0.wire()
+        assert all(silent(board, wire, "fc00::7") for board in boards)
