@@ -12,7 +12,7 @@ from board import attach
 from board.bench import Bench
 from board.config import Config
 from board.eth import EthernetPort
-from board.kconfig.ipv6 import address, router6
+from board.kconfig.ipv6 import address, preflen6, router6
 from board.line import IrqLine
 from board.mac import Mac
 from board.profile import hardware
@@ -193,9 +193,8 @@ class Board:
 
     def _configure_ipv6(self, eth0: NetDevice) -> None:
         get = self.config.__getitem__
-        first, mask = address(get, "NETINIT_IPv6ADDR"), address(get, "NETINIT_IPv6NETMASK")
-        own = int.from_bytes(first, "big") + self.number
-        eth0.ip6.set(unpack_address(own.to_bytes(16, "big")), int.from_bytes(mask, "big").bit_count())
+        own = int.from_bytes(address(get, "NETINIT_IPv6ADDR"), "big") + self.number
+        eth0.ip6.set(unpack_address(own.to_bytes(16, "big")), preflen6(get))
         eth0.ip6.router = unpack_address(address(get, "NETINIT_DRIPv6ADDR"))
 
     # Time

@@ -99,16 +99,16 @@ def _why(error: Exception) -> str:
 
 def _describe(board: Board, tap: Tap) -> None:
     """Says what stands between the host and the board: a name nobody had set up, an interface that is down."""
+    from board.kconfig.ipv6 import preflen6, router6
     from kernel.inet import inet_ntoa
 
-    up = f"ip link set {tap.name} up"
+    config, up = board.config, f"ip link set {tap.name} up"
     if tap.created:
-        mask = board.config.number("NETINIT_NETMASK").bit_count()
-        address = f"{inet_ntoa(board.config.number('NETINIT_DRIPADDR'))}/{mask}"
-        _say(
-            f"tap {tap.name} did not exist; created it until this run ends. "
-            f"It is down: ip addr add {address} dev {tap.name}; {up}"
-        )
+        mask = config.number("NETINIT_NETMASK").bit_count()
+        addresses = f"ip addr add {inet_ntoa(config.number('NETINIT_DRIPADDR'))}/{mask} dev {tap.name}"
+        if router6(config):
+            addresses += f"; ip -6 addr add {router6(config)}/{preflen6(config.__getitem__)} dev {tap.name}"
+        _say(f"tap {tap.name} did not exist; created it until this run ends. It is down: {addresses}; {up}")
     elif not tap.enabled:
         _say(f"tap {tap.name} is down: {up}")
 

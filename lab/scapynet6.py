@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scapy.config import conf
 
-from board.kconfig.ipv6 import address
+from board.kconfig.ipv6 import preflen6
 from kernel.inet import pack_ipv6, unpack_address
 from kernel.netdev_ipv6 import solicited_node
 
@@ -77,9 +77,10 @@ class Ipv6View:
         return name, f"{name}%{self._name}"
 
     def _network(self) -> tuple[str, int]:
-        mask = address(self._port.board.config.__getitem__, "NETINIT_IPv6NETMASK")
-        net = bytes(a & b for a, b in zip(pack_ipv6(self._source), mask, strict=True))
-        return unpack_address(net), int.from_bytes(mask, "big").bit_count()
+        preflen = preflen6(self._port.board.config.__getitem__)
+        hosts = (1 << 128 - preflen) - 1
+        net = int.from_bytes(pack_ipv6(self._source), "big") & ~hosts
+        return unpack_address(net.to_bytes(16, "big")), preflen
 
     def _neighbours(self) -> dict[str, str]:
         """The boards' addresses, without those that are somebody else's."""

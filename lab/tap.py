@@ -1,7 +1,8 @@
 """The host's TAP interfaces as wire ends: real frames between the host's kernel and a board in a live run.
 
 A TAP has to exist and to be the user's, once: ``sudo ip tuntap add dev tap0 mode tap user $USER``, then
-``sudo ip addr add 10.0.1.1/24 dev tap0`` and ``sudo ip link set tap0 up``. Without root, in a namespace of one's own:
+``sudo ip addr add 10.0.1.1/24 dev tap0``, for IPv6 ``sudo ip -6 addr add fc00::1/112 dev tap0``, and
+``sudo ip link set tap0 up``. Without root, in a namespace of one's own:
 ``unshare -rn``, and the same commands without sudo.
 """
 

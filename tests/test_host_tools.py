@@ -123,7 +123,7 @@ def test_an_interface_that_run_creates_is_told_with_what_it_lacks() -> None:
     assert done.returncode == 0
     assert done.stderr == (
         "nutloop: tap typo0 did not exist; created it until this run ends. "
-        "It is down: ip addr add 10.0.1.1/24 dev typo0; ip link set typo0 up\n"
+        "It is down: ip addr add 10.0.1.1/24 dev typo0; ip -6 addr add fc00::1/112 dev typo0; ip link set typo0 up\n"
     )
 
 

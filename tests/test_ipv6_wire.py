@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from programs import AF_INET6, SOCK_DGRAM, udp_echo6
 from scapy.layers.inet import UDP
 from scapy.layers.inet6 import (
     ICMPv6DestUnreach,
@@ -28,7 +29,6 @@ from kernel.core import lib
 from kernel.neighbor import neighbor_table
 from kernel.socket import SO_BINDTODEVICE, SOL_SOCKET
 
-AF_INET6, SOCK_DGRAM = 10, 2
 HOST = "02:6e:6c:00:00:00"
 SOLICITED, SOLICITED_MAC = "ff02::1:ff00:2", "33:33:ff:00:00:02"
 
@@ -63,15 +63,6 @@ def neighbors(board: Board) -> dict[str, str]:
 
 def states(board: Board) -> list[tuple[str, str]]:
     return [(row.address, row.state) for row in board.eth0.ip6_addresses]
-
-
-def echo(sys: Any) -> None:
-    """Sends back what comes to UDP port 7."""
-    s = sys.socket(AF_INET6, SOCK_DGRAM)
-    s.bind(("", 7))
-    while True:
-        data, peer = s.recvfrom(4096)
-        s.sendto(data, peer)
 
 
 def asker(to: str, answers: list[bytes], *texts: bytes) -> Callable[[Any], None]:
@@ -221,7 +212,7 @@ def test_a_board_talks_to_another_one_by_udp() -> None:
         wire = left.eth0.wire()
         answers: list[bytes] = []
         texts = (b"one", b"two" * 1000, b"3")
-        left.spawn(echo)
+        left.spawn(udp_echo6)
         right.spawn(asker(left.eth0.ip6, answers, *texts))
         seen = wire.sniff(timeout=1)
         assert (left.eth0.ip6, right.eth0.ip6) == ("fc00::2", "fc00::3")

@@ -22,6 +22,11 @@ def address(get: Callable[[str], Value], name: str) -> bytes:
     return b"".join(int(get(f"{name}_{i}")).to_bytes(2, "big") for i in range(1, 9))
 
 
+def preflen6(get: Callable[[str], Value]) -> int:
+    """The prefix length of eth0's first address."""
+    return int.from_bytes(address(get, "NETINIT_IPv6NETMASK"), "big").bit_count()
+
+
 def router6(config: Mapping[str, Value]) -> str:
     """The address of eth0's router, which the host's end of its wire has; ``""`` without IPv6 or a router."""
     packed = address(config.__getitem__, "NETINIT_DRIPv6ADDR") if config["NET_IPv6"] else IN6ADDR_ANY
