@@ -66,6 +66,7 @@ static const struct { int64_t value, min, max; } defaults[NETCFG_NOPTIONS] =
   [NETCFG_IPv6_MAX_ADDR]           = { 1, 1, NET_IPv6_ADDRS },
   [NETCFG_ICMPv6]                  = { 0, 0, 1 },
   [NETCFG_ICMPv6_PREALLOC_CONNS]   = { 0, 0, 256 },
+  [NETCFG_ICMPv6_NPOLLWAITERS]     = { 1, 1, 65535 },
   [NETCFG_ICMPv6_NEIGHBOR]         = { 0, 0, 1 },
   [NETCFG_ICMPv6_INPROGRESS]       = { 100, 0, 1000000 },
   [NETCFG_ICMPv6_AUTOCONF]         = { 0, 0, 1 },

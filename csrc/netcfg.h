@@ -62,6 +62,7 @@ enum net_option
   NETCFG_IPv6_MAX_ADDR,       /* addresses of a device */
   NETCFG_ICMPv6,              /* echo replies, errors and neighbor discovery */
   NETCFG_ICMPv6_PREALLOC_CONNS, /* number of ICMPv6 sockets; read at net_initialize */
+  NETCFG_ICMPv6_NPOLLWAITERS,
   NETCFG_ICMPv6_NEIGHBOR,     /* a sender waits until its destination is resolved */
   NETCFG_ICMPv6_INPROGRESS,   /* ms; ICMPv6_NEIGHBOR_MAXTRIES * ICMPv6_NEIGHBOR_DELAYMSEC */
   NETCFG_ICMPv6_AUTOCONF,     /* router advertisements give addresses */

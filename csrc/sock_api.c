@@ -222,7 +222,8 @@ int32_t icmp_pollsetup(struct board *b, int32_t conn, int32_t poller, uint32_t e
   struct icmp_conn *c = icmp_find(b, conn);
   if (c == NULL) return -EBADF;
   struct poll_place at = { .rx = &c->sconn.rx, .snd = &c->sconn.snd };
-  return poll_watch(b, poller, &at, events, b->net->cfg[NETCFG_ICMP_NPOLLWAITERS]);
+  uint32_t option = ipaddr_isv4(c->sconn.laddr) ? NETCFG_ICMP_NPOLLWAITERS : NETCFG_ICMPv6_NPOLLWAITERS;
+  return poll_watch(b, poller, &at, events, b->net->cfg[option]);
 }
 
 /* A request waits in the socket's own memory, so that there is always room to send. */

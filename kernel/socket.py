@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from kernel.icmp import IcmpSocket
+from kernel.icmp import IcmpSocket, Icmpv6Socket
 from kernel.packet import PacketSocket
 from kernel.sockbase import (
     AF_INET,
+    AF_INET6,
     AF_PACKET,
     IP_TOS,
     IP_TTL,
     IPPROTO_ICMP,
+    IPPROTO_ICMPV6,
     IPPROTO_IP,
+    IPPROTO_IPV6,
     IPPROTO_TCP,
     IPPROTO_UDP,
+    IPV6_TCLASS,
+    IPV6_UNICAST_HOPS,
+    IPV6_V6ONLY,
     MSG_DONTWAIT,
     MSG_PEEK,
     SHUT_RD,
@@ -49,11 +55,17 @@ from kernel.udp import UdpSocket
 
 __all__ = [
     "AF_INET",
+    "AF_INET6",
     "AF_PACKET",
     "IPPROTO_ICMP",
+    "IPPROTO_ICMPV6",
     "IPPROTO_IP",
+    "IPPROTO_IPV6",
     "IPPROTO_TCP",
     "IPPROTO_UDP",
+    "IPV6_TCLASS",
+    "IPV6_UNICAST_HOPS",
+    "IPV6_V6ONLY",
     "IP_TOS",
     "IP_TTL",
     "MSG_DONTWAIT",
@@ -85,6 +97,7 @@ __all__ = [
     "TCP_USER_TIMEOUT",
     "Address",
     "IcmpSocket",
+    "Icmpv6Socket",
     "PacketSocket",
     "Socket",
     "SocketTimeout",

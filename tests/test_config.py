@@ -17,6 +17,7 @@ CONFIG_LIBC_HOSTNAME="quoted \\"name\\""
 # CONFIG_NET_ARP_GRATUITOUS is not set
 CONFIG_EXAMPLES_HELLO=m
 CONFIG_NET=y
+CONFIG_NET_IGMP=y
 CONFIG_NET_IPv6=y
 CONFIG_NET_UDP=y
 CONFIG_NETINIT_IPADDR=0xc0a80117
@@ -89,7 +90,7 @@ def test_defconfig_is_read_and_defaults_fill_in(tmp_path: Path) -> None:
 
 def test_what_the_file_has_and_the_board_does_not_is_listed(tmp_path: Path) -> None:
     config = Config(config=write(tmp_path, DEFCONFIG))
-    assert config.unmodelled == {"EXAMPLES_HELLO": "m", "NET_IPv6": "y", "STM32_ETHMAC": "y"}
+    assert config.unmodelled == {"EXAMPLES_HELLO": "m", "NET_IGMP": "y", "STM32_ETHMAC": "y"}
 
 
 def test_option_whose_dependency_is_switched_off_is_ignored_and_listed(tmp_path: Path) -> None:
@@ -190,7 +191,7 @@ def test_impossible_configuration_is_refused_with_the_reason(overrides: dict[str
         ({"IOB_NBUFER": 8}, "unknown option IOB_NBUFER; did you mean IOB_NBUFFERS"),
         ({"sched_lpnthreads": 2}, "did you mean SCHED_LPNTHREADS"),
         ({"ZZZ": 1}, "unknown option ZZZ"),
-        ({"NET_IPv6": True}, "NET_IPv6 .*does not model"),
+        ({"FS_AIO": True}, "FS_AIO .*does not model"),
         ({"NET_READAHEAD": True}, "follows from other options"),
         ({"SCHED_LPWORKPRIOMAX": 150}, "no effect without PRIORITY_INHERITANCE: set PRIORITY_INHERITANCE too"),
         ({"NET_UDP": False, "NET_BROADCAST": True}, "no effect without NET_UDP"),

@@ -88,7 +88,7 @@ def test_a_board_that_does_not_fit_its_heap_says_what_for() -> None:
         {"IOB_NCHAINS": 0},
         {"USEC_PER_TICK": 1},
         {"SCHED_LPNTHREADS": 64},
-        {"NET_ETH_PKTSIZE": 590},
+        {"NET_IPv6": False, "NET_ETH_PKTSIZE": 590},
         {"ETH_RX_RING": 2, "ETH_TX_RING": 2},
         {"TASK_NAME_SIZE": 0},
         {"NET_LOCKS": "split"},

@@ -155,7 +155,7 @@ def test_names_that_cannot_be_bound_and_a_socket_that_is_not() -> None:
         assert s.run(lambda sys: error_of(sys.socket, AF_PACKET, SOCK_DGRAM)) == errno.EPROTONOSUPPORT
     with Stack() as s:
         assert s.run(lambda sys: error_of(sys.socket, AF_PACKET, SOCK_RAW)) == errno.EPROTONOSUPPORT
-        assert s.run(lambda sys: error_of(sys.socket, 10, SOCK_DGRAM)) == errno.EAFNOSUPPORT
+        assert s.run(lambda sys: error_of(sys.socket, 1, SOCK_DGRAM)) == errno.EAFNOSUPPORT
         assert s.run(lambda sys: error_of(sys.socket, AF_INET, SOCK_RAW)) == errno.EPROTONOSUPPORT
 
 

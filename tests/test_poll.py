@@ -12,7 +12,9 @@ from tcp_peer import TCP, Peer, act, connected, listening
 from kernel.poll import POLLERR, POLLHUP, POLLIN, POLLOUT
 from kernel.socket import (
     AF_INET,
+    AF_INET6,
     IPPROTO_ICMP,
+    IPPROTO_ICMPV6,
     MSG_DONTWAIT,
     SO_ERROR,
     SO_SNDBUF,
@@ -133,6 +135,17 @@ def test_udp_lets_one_task_poll_a_socket_unless_the_configuration_says_more() ->
             sock = opened(s)
             waiting = [act(s, lambda sys, sock=sock: sys.poll([(sock, POLLIN)])) for _ in range(2)]
             assert waiting == [[], [[(sock, POLLERR)]] if limit == 1 else []]
+
+
+@pytest.mark.parametrize(
+    ("option", "name"), [((AF_INET, IPPROTO_ICMP), "NET_ICMP_"), ((AF_INET6, IPPROTO_ICMPV6), "NET_ICMPv6_")]
+)
+def test_sockets_of_ping_and_ping6_have_limits_of_their_own(option: tuple[int, int], name: str) -> None:
+    for other in ("NET_ICMP_", "NET_ICMPv6_"):
+        with Stack(**{f"{other}NPOLLWAITERS": 2}) as s:
+            sock = s.keep(lambda sys: sys.socket(option[0], SOCK_DGRAM, option[1]))
+            waiting = [act(s, lambda sys, sock=sock: sys.poll([(sock, POLLIN)])) for _ in range(2)]
+            assert waiting == [[], [] if other == name else [[(sock, POLLERR)]]]
 
 
 def test_closing_a_polled_socket_wakes_the_poller_with_an_error() -> None:

@@ -10,13 +10,14 @@ from tcp_peer import TCP, Peer, act, connected
 from kernel.fs import procnet
 
 STAT = """\
-             IPv4   UDP  ICMP
-Received     0003  0001  0001
-Dropped      0001  0001  0000
+             IPv4  IPv6   UDP  ICMP ICMPv6
+Received     0003  0000  0001  0001  0000
+Dropped      0001  0000  0001  0000  0000
   IPv4        VHL: 0001   Frg: 0000
-  Checksum   0000  0000  ----
-  Type       0000  ----  0000
-Sent         0002  0000  0002
+  IPv6        VHL: 0000
+  Checksum   0000  ----  0000  ----  ----
+  Type       0000  0000  ----  0000  0000
+Sent         0002  0000  0000  0002  0000
 """
 
 STAT_ALL = """\
@@ -36,11 +37,12 @@ Sent         0000  0000  0000  0000  0000  0000
 ETH0 = """\
 eth0\tLink encap:Ethernet HWaddr 02:00:00:00:00:02 at RUNNING mtu 1500
 \tinet addr:10.0.1.2 DRaddr:10.0.1.1 Mask:255.255.255.0
+	inet6 DRaddr: ::
 
 \tRX: Received Fragment Errors   Bytes   
 \t    00000001 00000000 00000000 4e              
-\t    IPv4     ARP      Dropped 
-\t    00000001 00000000 00000000
+\t    IPv4     IPv6     ARP      Dropped 
+\t    00000001 00000000 00000000 00000000
 \tTX: Queued   Sent     Errors   Timeouts Bytes   
 \t    00000001 00000001 00000000 00000000 4e               
 \tTotal Errors: 00000000
@@ -50,11 +52,13 @@ eth0\tLink encap:Ethernet HWaddr 02:00:00:00:00:02 at RUNNING mtu 1500
 LO = """\
 lo\tLink encap:Local Loopback at RUNNING mtu 1518
 \tinet addr:127.0.0.1 DRaddr:127.0.0.1 Mask:255.0.0.0
+	inet6 addr: ::1/128
+	inet6 DRaddr: ::1
 
 \tRX: Received Fragment Errors   Bytes   
 \t    00000000 00000000 00000000 0               
-\t    IPv4     ARP      Dropped 
-\t    00000000 00000000 00000000
+\t    IPv4     IPv6     ARP      Dropped 
+\t    00000000 00000000 00000000 00000000
 \tTX: Queued   Sent     Errors   Timeouts Bytes   
 \t    00000000 00000000 00000000 00000000 0                
 \tTotal Errors: 00000000

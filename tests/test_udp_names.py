@@ -10,6 +10,7 @@ from stack import BOARD_IP, EVERYBODY, Stack, bound, checksum, error_of, ether, 
 
 from kernel.socket import (
     AF_INET,
+    AF_INET6,
     IP_TOS,
     IP_TTL,
     IPPROTO_IP,
@@ -43,7 +44,7 @@ def test_sockets_are_limited_in_number() -> None:
 @pytest.mark.parametrize(
     "args,expected",
     [
-        ((10, SOCK_DGRAM), errno.EAFNOSUPPORT),
+        ((1, SOCK_DGRAM), errno.EAFNOSUPPORT),
         ((AF_INET, SOCK_STREAM, IPPROTO_UDP), errno.EPROTONOSUPPORT),
         ((AF_INET, SOCK_DGRAM, IPPROTO_TCP), errno.EPROTONOSUPPORT),
     ],
@@ -51,6 +52,12 @@ def test_sockets_are_limited_in_number() -> None:
 def test_what_is_not_there_cannot_be_opened(args: tuple[int, ...], expected: int) -> None:
     with Stack() as s:
         assert s.run(lambda sys: error_of(sys.socket, *args)) == expected
+
+
+def test_without_ipv6_there_are_no_sockets_of_it() -> None:
+    with Stack(NET_IPv6=False) as s:
+        assert s.run(lambda sys: error_of(sys.socket, AF_INET6, SOCK_DGRAM)) == errno.EAFNOSUPPORT
+        assert s.run(lambda sys: error_of(sys.socket, AF_INET6, SOCK_STREAM)) == errno.EAFNOSUPPORT
 
 
 def test_port_is_taken_once_unless_both_sockets_allow_more() -> None:
