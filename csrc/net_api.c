@@ -310,13 +310,13 @@ int32_t neighbor_info(struct board *b, uint32_t family, uint32_t i, uint8_t *out
 
 /* Resolving for a sender, the steps of NuttX's arp_send and icmpv6_neighbor. begin: 0 there is nothing to do,
  * -EHOSTUNREACH no way there, -ENETUNREACH it failed a moment ago, else the number of a request that the sender has
- * joined and has to leave.
+ * joined and has to leave. boundif: the device that it is bound to, 0: none.
  */
 
-int32_t neighbor_begin(struct board *b, const uint8_t *addr)
+int32_t neighbor_begin(struct board *b, const uint8_t *addr, int32_t boundif)
 {
   struct ipaddr dst = ipaddr_load(addr), hop;
-  struct netdev *dev = netdev_foraddr(b, dst);
+  struct netdev *dev = boundif ? netdev_find(b, boundif) : netdev_foraddr(b, dst);
   if (dev == NULL) return -EHOSTUNREACH;
   int ret = neighbor_need(dev, dst, &hop);
   return ret == -ENOENT || ret == -EINPROGRESS ? neighbor_request(b, dev->index, hop) : ret;

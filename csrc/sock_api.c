@@ -141,8 +141,8 @@ int64_t icmp_sendto(struct board *b, int32_t conn, const uint8_t *data, uint32_t
   int ret = sconn_address(&c->sconn, addr, &raddr);
   if (ret < 0) return ret;
   if (ipaddr_isany(raddr)) raddr = ipaddr_selflike(raddr);
-  struct netdev *dev = netdev_foraddr(b, raddr);
-  if (dev == NULL) return -ENETUNREACH;
+  struct netdev *dev = c->sconn.boundif ? netdev_find(b, c->sconn.boundif) : netdev_foraddr(b, raddr);
+  if (dev == NULL || !(dev->flags & IFF_UP)) return -ENETUNREACH;
   uint32_t total = len + ip_hdrlen(raddr);
   if (total > ip_maxlen(dev, raddr)) return total > IP_PACKET_MAX ? -EMSGSIZE : -EINVAL;
   if (NET_LL_GUARDSIZE + total > b->iob.nbuffers * b->iob.bufsize) return -ENOMEM;    /* no poll could ever send it */
@@ -242,8 +242,17 @@ int32_t icmp_get(struct board *b, int32_t conn, uint32_t what)
     {
       case SOCK_RXSEM:   return (int32_t)c->sconn.rx.sem.id;
       case SOCK_SNDSEM:  return (int32_t)c->sconn.snd.sem.id;
-      case SOCK_BOUNDIF: return c->dev;
+      case SOCK_BOUNDIF: return c->sconn.boundif;
       case SOCK_READY:   return (int32_t)icmp_ready(c);
       default:           return -EINVAL;
     }
+}
+
+/* Of the options of sockets it has SO_BINDTODEVICE. */
+
+int32_t icmp_set(struct board *b, int32_t conn, uint32_t what, int64_t value)
+{
+  struct icmp_conn *c = icmp_find(b, conn);
+  if (c == NULL) return -EBADF;
+  return what == SOCK_BOUNDIF ? sconn_set(b, &c->sconn, what, value) : -EINVAL;
 }

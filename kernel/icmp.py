@@ -18,13 +18,16 @@ from kernel.sockbase import (
     IPPROTO_ICMP,
     IPPROTO_ICMPV6,
     MSG_DONTWAIT,
+    SO_BINDTODEVICE,
     SOCK_DGRAM,
+    SOL_SOCKET,
     Address,
     Socket,
     os_error,
 )
 from kernel.sockcalls import Buffer
 from kernel.sockname import NAME_LEN, name_of
+from kernel.sockopt import Value
 from kernel.sync import Semaphore
 
 if TYPE_CHECKING:
@@ -43,6 +46,14 @@ class IcmpSocket(Socket, kind=SOCK_DGRAM, proto=IPPROTO_ICMP, option="NET_ICMP_S
         self._sndsem = Semaphore(kernel, number=sndsem, what="room to send")
         self._from = bytearray(NAME_LEN)
         self._from_pointer = buffer(self._from)
+
+    def _setopt(self, level: int, option: int, value: Value) -> None:
+        """SO_BINDTODEVICE, and what all sockets have."""
+        if (level, option) != (SOL_SOCKET, SO_BINDTODEVICE):
+            super()._setopt(level, option, value)
+            return
+        name = f"setsockopt({level}, {option})"
+        check(lib.icmp_set(self._board, self.conn, lib.SOCK_BOUNDIF, self._device(value, name)), name)
 
     def _core_socket(self, board: Any) -> int:
         return int(lib.icmp_socket(board, self.family))
@@ -86,9 +97,13 @@ class IcmpSocket(Socket, kind=SOCK_DGRAM, proto=IPPROTO_ICMP, option="NET_ICMP_S
                 if r >= 0:
                     self._kernel.net.txavail()
                     self._await_poll(deadline)
-            if r == lib.NET_WAIT_NEIGHBOR and resolve(self._kernel, peer) < 0:
+            if r == lib.NET_WAIT_NEIGHBOR and resolve(self._kernel, peer, self._boundif) < 0:
                 raise OSError(ENETUNREACH, f"sendto: no answer from {unpack_address(peer)} or its router")
         return check(r, "sendto")
+
+    @property
+    def _boundif(self) -> int:
+        return int(lib.icmp_get(self._board, self.conn, lib.SOCK_BOUNDIF))
 
     def _await_poll(self, deadline: int | None) -> None:
         while (r := lib.icmp_sent(self._board, self.conn, False)) == -EAGAIN:

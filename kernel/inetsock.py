@@ -147,7 +147,7 @@ class InetSocket(Socket):
 
     def _resolve(self, ip: bytes, what: str) -> None:
         """Waits until the neighbor there is known. Raises OSError (ENETUNREACH)."""
-        if resolve(self._kernel, ip) < 0:
+        if resolve(self._kernel, ip, self._get(lib.SOCK_BOUNDIF)) < 0:
             raise OSError(ENETUNREACH, f"{what}: no answer from {unpack_address(ip)} or its router")
 
     @abstractmethod
@@ -166,10 +166,7 @@ class InetSocket(Socket):
     def _setopt(self, level: int, option: int, value: Value) -> None:
         name = f"setsockopt({level}, {option})"
         if level == SOL_SOCKET and option == SO_BINDTODEVICE:
-            if not self._kernel.options.get("NET_BINDTODEVICE", True):
-                raise os_error(ENOPROTOOPT, f"{name} needs CONFIG_NET_BINDTODEVICE")
-            index = self._kernel.net.device(str(value)).index if value else 0
-            check(type(self)._core_set(self._board, self.conn, lib.SOCK_BOUNDIF, index), name)
+            check(type(self)._core_set(self._board, self.conn, lib.SOCK_BOUNDIF, self._device(value, name)), name)
             return
         if level == SOL_SOCKET and option == SO_LINGER:
             self._set_linger(value, name)

@@ -31,7 +31,7 @@ class Neighbor(NamedTuple):
     age_ns: int
 
 
-def resolve(kernel: Kernel, dst: bytes) -> int:
+def resolve(kernel: Kernel, dst: bytes, boundif: int = 0) -> int:
     """Waits until the next hop towards ``dst``, an address as the core has it, is known.
 
     NuttX's arp_send() and icmpv6_neighbor(). It asks at most ARP_SEND_MAXTRIES times, ARP_SEND_DELAYMSEC apart, and
@@ -39,13 +39,14 @@ def resolve(kernel: Kernel, dst: bytes) -> int:
     not five, with ticks of 10 ms. Neighbor discovery asks ICMPv6_NEIGHBOR_MAXTRIES times, ICMPv6_NEIGHBOR_DELAYMSEC
     apart, whatever time that takes.
 
-    0, also where no address is needed; -EHOSTUNREACH: no device or router leads there; -ENETUNREACH: it failed a moment
-    ago; -ETIMEDOUT: nobody answered. Call it without the network lock: the answer needs it.
+    ``boundif``: the device that the sender is bound to (SO_BINDTODEVICE); 0: none. 0, also where no address is needed;
+    -EHOSTUNREACH: no device or router leads there; -ENETUNREACH: it failed a moment ago; -ETIMEDOUT: nobody answered.
+    Call it without the network lock: the answer needs it.
     """
     board, net = kernel.board, kernel.net
-    device = net.devices.get(lib.netdev_findby_ripaddr(board, dst))
+    device = net.devices.get(boundif or lib.netdev_findby_ripaddr(board, dst))
     with net.locked(device):
-        request = lib.neighbor_begin(board, dst)
+        request = lib.neighbor_begin(board, dst, boundif)
     if request <= 0:
         return int(request)
     tries, delay_ms = net.arp_asks if dst[:12] == MAPPED else net.icmpv6_asks

@@ -321,6 +321,12 @@ class Socket(SocketCalls):
         else:
             self._sndtimeo = ms
 
+    def _device(self, value: Value, name: str) -> int:
+        """The number of the device that SO_BINDTODEVICE names; "" is any, 0. Raises OSError: ENOPROTOOPT, ENODEV."""
+        if not self._kernel.options.get("NET_BINDTODEVICE", True):
+            raise os_error(ENOPROTOOPT, f"{name} needs CONFIG_NET_BINDTODEVICE")
+        return self._kernel.net.device(str(value)).index if value else 0
+
     def _getopt(self, level: int, option: int) -> int | float | tuple[int, int]:
         if level == SOL_SOCKET and option == SO_TYPE:
             return self.type

@@ -9,7 +9,7 @@ import pytest
 from stack import Packet, Stack, error_of, ether, icmp
 
 from kernel.core import lib
-from kernel.socket import AF_INET, IPPROTO_ICMP, MSG_DONTWAIT, SO_RCVTIMEO, SOCK_DGRAM, SOL_SOCKET
+from kernel.socket import AF_INET, IPPROTO_ICMP, MSG_DONTWAIT, SO_BINDTODEVICE, SO_RCVTIMEO, SOCK_DGRAM, SOL_SOCKET
 
 HOST = ("10.0.1.1", 0)
 PAYLOAD = bytes(range(256)) * 6
@@ -148,6 +148,18 @@ def test_killed_sender_frees_its_socket() -> None:
         assert s.kernel.net_lock.mutex.holder == -1
         opened(s)
         assert s.leaks() == 0
+
+
+def test_a_bound_socket_sends_where_it_is_bound_whoever_it_is_for() -> None:
+    with Stack() as s:
+        sock = opened(s)
+        s.run(lambda _: sock.setsockopt(SOL_SOCKET, SO_BINDTODEVICE, "eth0"))
+        s.run(lambda _: sock.sendto(echo(), ("127.0.0.1", 0)))
+        (request,) = [Packet(f) for f in s.frames()]
+        assert request.type == 8
+        s.eth.ifdown()
+        assert s.run(lambda _: error_of(sock.sendto, echo(), ("127.0.0.1", 0))) == errno.ENETUNREACH
+        assert s.run(lambda _: error_of(sock.setsockopt, SOL_SOCKET, SO_BINDTODEVICE, "eth9")) == errno.ENODEV
 
 
 def test_without_the_option_there_is_no_such_socket() -> None:

@@ -176,6 +176,14 @@ def test_socket_bound_to_a_device_hears_that_device_only() -> None:
 # Errors that others tell
 
 
+def test_a_bound_sender_asks_for_the_neighbors_of_its_device_only() -> None:
+    with Stack(known=False) as s:
+        sock = opened(s)
+        s.run(lambda _: sock.setsockopt(SOL_SOCKET, SO_BINDTODEVICE, "eth0"))
+        assert s.run(lambda _: error_of(sock.sendto, b"x", ("127.0.0.1", 9))) == errno.ENETUNREACH
+        assert {frame[12:14].hex() for frame in s.frames()} == {"0806"}
+
+
 def refusal(sport: int, dport: int, kind: int = 3, code: int = 3) -> bytes:
     return ether(icmp(kind, code, bytes(4), udp(b"x", src=BOARD_IP, dst="10.0.1.1", sport=sport, dport=dport)[:28]))
 

@@ -30,7 +30,7 @@ int32_t neighbor_get(struct board *b, int32_t index, const uint8_t *addr, uint8_
 int64_t neighbor_set(struct board *b, int32_t index, const uint8_t *addr, const uint8_t *mac, uint32_t len);
 int32_t neighbor_remove(struct board *b, int32_t index, const uint8_t *addr);
 int32_t neighbor_info(struct board *b, uint32_t family, uint32_t i, uint8_t *out, uint32_t len);
-int32_t neighbor_begin(struct board *b, const uint8_t *addr);
+int32_t neighbor_begin(struct board *b, const uint8_t *addr, int32_t boundif);
 int32_t neighbor_try(struct board *b, int32_t req, int32_t asking);
 int32_t neighbor_known(struct board *b, int32_t req);
 int32_t neighbor_sem(struct board *b, int32_t req);
@@ -59,3 +59,4 @@ int64_t icmp_sendto(struct board *b, int32_t conn, const uint8_t *data, uint32_t
 int32_t icmp_sent(struct board *b, int32_t conn, int32_t give_up);
 int64_t icmp_recvfrom(struct board *b, int32_t conn, uint8_t *buf, uint32_t len, uint32_t flags, uint8_t *from);
 int32_t icmp_get(struct board *b, int32_t conn, uint32_t what);
+int32_t icmp_set(struct board *b, int32_t conn, uint32_t what, int64_t value);
