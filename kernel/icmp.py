@@ -53,7 +53,7 @@ class IcmpSocket(Socket, kind=SOCK_DGRAM, proto=IPPROTO_ICMP, option="NET_ICMP_S
             super()._setopt(level, option, value)
             return
         name = f"setsockopt({level}, {option})"
-        check(lib.icmp_set(self._board, self.conn, lib.SOCK_BOUNDIF, self._device(value, name)), name)
+        check(lib.icmp_set(self._board, self.conn, lib.SOCK_BOUNDIF, self._device_number(value, name)), name)
 
     def _core_socket(self, board: Any) -> int:
         return int(lib.icmp_socket(board, self.family))

@@ -166,7 +166,8 @@ class InetSocket(Socket):
     def _setopt(self, level: int, option: int, value: Value) -> None:
         name = f"setsockopt({level}, {option})"
         if level == SOL_SOCKET and option == SO_BINDTODEVICE:
-            check(type(self)._core_set(self._board, self.conn, lib.SOCK_BOUNDIF, self._device(value, name)), name)
+            device = self._device_number(value, name)
+            check(type(self)._core_set(self._board, self.conn, lib.SOCK_BOUNDIF, device), name)
             return
         if level == SOL_SOCKET and option == SO_LINGER:
             self._set_linger(value, name)

@@ -321,7 +321,7 @@ class Socket(SocketCalls):
         else:
             self._sndtimeo = ms
 
-    def _device(self, value: Value, name: str) -> int:
+    def _device_number(self, value: Value, name: str) -> int:
         """The number of the device that SO_BINDTODEVICE names; "" is any, 0. Raises OSError: ENOPROTOOPT, ENODEV."""
         if not self._kernel.options.get("NET_BINDTODEVICE", True):
             raise os_error(ENOPROTOOPT, f"{name} needs CONFIG_NET_BINDTODEVICE")

@@ -122,7 +122,7 @@ def test_help_lists_what_there_is(board: Board) -> None:
     assert text.startswith("help usage:  help [-v] [<cmd>]\n\n    .           ")
     listed = text.split("Builtin Apps:")
     assert {"ps", "free", "ifconfig", "kill", "reboot"} <= set(listed[0].split())
-    assert sorted(listed[1].split()) == ["dd", "hello", "inetd", "nsh", "ping", "sh", "udpblaster", "udpecho"]
+    assert sorted(listed[1].split()) == ["dd", "hello", "inetd", "nsh", "ping", "ping6", "sh", "udpblaster", "udpecho"]
     assert board.nsh("help echo") == "echo usage:  echo [-n] [<string|$name> [<string|$name>...]]\n"
     assert board.nsh("help zzz") == "nsh: zzz: command not found\n"
     verbose = board.nsh("help -v")

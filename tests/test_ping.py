@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from board import Board
-from kernel.apps.ping import UsageError, parse_options
+from kernel.apps.pinger import UsageError, parse_options
 from kernel.nsh import run_command
 
 
@@ -143,8 +143,11 @@ def test_help_is_no_failure(board: Board) -> None:
     assert text.startswith("\nUsage: ping ") and status == 0
 
 
-def test_names_are_not_looked_up(board: Board) -> None:
-    assert run(board, "ping example.org") == ("ERROR: ping_gethostip(example.org) failed\n", 1)
+def test_a_host_without_an_address_is_left_to_ping6_if_that_is_there(board: Board) -> None:
+    assert run(board, "ping example.org") == ("ERROR: ping6_gethostip(example.org) failed\n", 1)
+    assert run(board, "ping -c 1 ::1")[0].startswith("PING6 ::1: 56 bytes of data\n")
+    with Board(SYSTEM_PING6=False) as alone:
+        assert run(alone, "ping example.org") == ("ERROR: ping_gethostip(example.org) failed\n", 1)
 
 
 def test_ping_is_there_only_if_it_is_configured() -> None:

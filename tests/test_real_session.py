@@ -60,7 +60,7 @@ def columns(text: str) -> list[str]:
 
 NOT_HERE = {
     *("du", "get", "put", "losetup", "nslookup", "wget"),
-    *("iperf", "ntpcstart", "ntpcstatus", "ntpcstop", "ostest", "ping6", "tcpclient", "tcpecho", "telnet", "telnetd"),
+    *("iperf", "ntpcstart", "ntpcstatus", "ntpcstop", "ostest", "tcpclient", "tcpecho", "telnet", "telnetd"),
 }
 """What the recorded system has and the profile does not: more programs, names of hosts, loop devices."""
 

@@ -14,6 +14,7 @@ PROGRAMS = (
     App("iperf", "kernel.apps.iperf:main", option="NETUTILS_IPERF"),
     NSH,
     App("ping", "kernel.apps.ping:main", option="SYSTEM_PING"),
+    App("ping6", "kernel.apps.ping6:main", option="SYSTEM_PING6"),
     App("renew", "kernel.apps.renew:main", option="SYSTEM_DHCPC_RENEW"),
     SH,
     App("tcpclient", "kernel.apps.tcpblaster:client_main", option="EXAMPLES_TCPBLASTER"),
