@@ -408,7 +408,7 @@ def test_ping_by_name_prints_the_address(board: Board, host: Host) -> None:
 
 def test_ping_of_a_name_that_is_not_known_fails(host: Host) -> None:
     DnsServer(host, lambda query: [answer(query, flags=0x8183)])
-    assert host.nsh(f"ping {HOST}") == (f"ERROR: ping_gethostip({HOST}) failed\n", 1)
+    assert host.nsh(f"ping {HOST}") == (f"ERROR: ping6_gethostip({HOST}) failed\n", 1)
 
 
 def test_ctrl_c_ends_a_lookup(board: Board) -> None:
@@ -452,7 +452,7 @@ def test_errors_have_names_if_configured(gai: bool, text: str) -> None:
 def test_board_without_netdb_has_no_names() -> None:
     with Board(LIBC_NETDB=False) as board:
         assert board.nsh("nslookup x") == "nsh: nslookup: command not found\n"
-        assert board.nsh("ping x") == "ERROR: ping_gethostip(x) failed\n"
+        assert board.nsh("ping x") == "ERROR: ping6_gethostip(x) failed\n"
         assert board.nsh("ping -c 1 127.0.0.1").ok
 
 

@@ -166,14 +166,14 @@ def test_any_other_error_in_a_command_ends_only_the_command(board: Board) -> Non
 
 
 def test_an_application_that_dies_fails_and_the_shell_goes_on(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kernel.apps.ping.parse_options", {}.__getitem__)
+    monkeypatch.setattr("kernel.apps.pinger.parse_options", {}.__getitem__)
     assert run(board, "ping") == ("", 1)
     assert "task ping" in board.reports[0]
     assert board.nsh("echo on") == "on\n"
 
 
 def test_an_application_gets_text_even_if_something_else_was_typed(board: Board) -> None:
-    assert board.nsh("ping \udcff") == "ERROR: ping_gethostip(\N{REPLACEMENT CHARACTER}) failed\n"
+    assert board.nsh("ping \udcff") == "ERROR: ping6_gethostip(\N{REPLACEMENT CHARACTER}) failed\n"
 
 
 # Text and time

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kernel.fs.procnet import net_device, net_stat
-from kernel.inet import INADDR_ANY, ether_aton, inet_addr, inet_ntoa
+from kernel.inet import INADDR_ANY, inet_addr, inet_ntoa
 from kernel.nsh.command import ARGINVALID, ERROR, OK, Command, CommandError
 from kernel.nsh.commands.file import catfile
+from kernel.nsh.commands.ifipv6 import set_ipv6
+from kernel.nsh.commands.ifsettings import NO_ADDRESS, Settings, parse_settings
 from kernel.syslog import LOG_ERR
 
 if TYPE_CHECKING:
@@ -17,78 +17,7 @@ if TYPE_CHECKING:
     from kernel.netdev import NetDevice, Network
     from kernel.nsh.shell import Shell
 
-MIN_MTU = 1280
 DEFAULT_MASK = "255.255.255.0"
-NO_ADDRESS = "0.0.0.0"
-
-
-@dataclass
-class Settings:
-    """What ifconfig is asked to change; None: nothing."""
-
-    ip: str | None = None
-    dhcp: bool = False
-    dns: str | None = None
-    netmask: str | None = None
-    router: str | None = None
-    mac: bytes | None = None
-    mtu: int | None = None
-    noarp: bool | None = None
-    up: bool | None = None
-
-
-def parse_settings(words: list[str], options: Mapping[str, object]) -> Settings:
-    """The words after the device's name. Raises CommandError."""
-    settings = Settings()
-    rest = enumerate(words, 2)  # as the words of the command line are numbered
-
-    def value() -> str:
-        return next(rest, (0, ""))[1]
-
-    for position, word in rest:
-        if word in ("dr", "gw", "gateway"):
-            settings.router = _address(value())
-        elif word == "netmask":
-            settings.netmask = _address(value())
-        elif word == "hw":
-            settings.mac = _mac(value())
-        elif word == "mtu":
-            settings.mtu = _mtu(value())
-        elif word in ("arp", "-arp"):
-            settings.noarp = word == "-arp"
-        elif word in ("up", "down"):
-            settings.up = settings.up or word == "up"  # up wins, wherever it stands
-        elif word in ("inet", "add", "del"):
-            pass
-        elif word == "dns" and options["NETDB_DNSCLIENT"]:
-            settings.dns = _address(value())
-        elif settings.ip is None and position <= 4:
-            settings.dhcp = word == "dhcp" and bool(options["NETUTILS_DHCPC"])
-            settings.ip = NO_ADDRESS if settings.dhcp else _address(word)
-        else:
-            raise CommandError(ARGINVALID)
-    return settings
-
-
-def _address(text: str) -> str:
-    """NuttX takes what is no address for 255.255.255.255 and sets that; here it is an error."""
-    try:
-        return inet_ntoa(inet_addr(text or "?"))
-    except OSError:
-        raise CommandError(ARGINVALID) from None
-
-
-def _mac(text: str) -> bytes:
-    try:
-        return ether_aton(text)
-    except OSError:
-        raise CommandError(ARGINVALID) from None
-
-
-def _mtu(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise CommandError(ARGINVALID)
-    return max(int(text), MIN_MTU)
 
 
 def ifconfig(shell: Shell, argv: list[str]) -> int:
@@ -98,8 +27,8 @@ def ifconfig(shell: Shell, argv: list[str]) -> int:
     """
     kernel = shell.kernel
     if len(argv) == 1:
-        for device in kernel.net.devices.values():
-            shell.write(net_device(kernel, device))
+        for each in kernel.net.devices.values():
+            shell.write(net_device(kernel, each))
         if kernel.options.get("NET_STATISTICS", True):
             shell.write(net_stat(kernel))
         return OK
@@ -108,17 +37,18 @@ def ifconfig(shell: Shell, argv: list[str]) -> int:
         catfile(shell, argv[0], f"/proc/net/{name}")
         return OK
     settings = parse_settings(argv[2:], kernel.options)
+    device = next((device for device in kernel.net.devices.values() if device.name == name), None)
     try:
-        device = kernel.net.device(name)
-    except OSError:
-        return OK
-    if settings.ip is not None:
-        kernel.leases.forget(name)
-    try:
-        with kernel.net_lock:
-            _apply(kernel.net, device, settings)
-        _set_dns(kernel, device, settings)
-    except OSError:  # an MTU, a MAC or a name server that there cannot be
+        if device is not None:
+            with kernel.net_lock:
+                _set_link(device, settings)
+        if settings.inet6 and set_ipv6(shell, device, settings) != OK:
+            return ERROR
+        if device is None:
+            return OK
+        if not settings.inet6:
+            _set_ipv4(kernel, device, settings)
+    except OSError:  # an MTU, a MAC, an address or a name server that there cannot be
         raise CommandError(ARGINVALID) from None
     if settings.dhcp:
         _obtain(kernel, name)
@@ -130,12 +60,24 @@ def ifconfig(shell: Shell, argv: list[str]) -> int:
     return OK
 
 
-def _apply(net: Network, device: NetDevice, settings: Settings) -> None:
-    """An address given alone brings a mask and a router with it, as in NuttX."""
+def _set_link(device: NetDevice, settings: Settings) -> None:
     if settings.mac is not None:
         device.mac = settings.mac
     if settings.mtu is not None:
         device.mtu = settings.mtu
+
+
+def _set_ipv4(kernel: Kernel, device: NetDevice, settings: Settings) -> None:
+    """Raises OSError."""
+    if settings.ip is not None:
+        kernel.leases.forget(device.name)
+    with kernel.net_lock:
+        _set_address(kernel.net, device, settings)
+    _set_dns(kernel, device, settings)
+
+
+def _set_address(net: Network, device: NetDevice, settings: Settings) -> None:
+    """An address given alone brings a mask and a router with it, as in NuttX."""
     if settings.ip is not None:
         device.ipaddr = settings.ip
     if settings.ip is not None or settings.netmask is not None:
