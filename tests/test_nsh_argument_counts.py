@@ -64,7 +64,7 @@ WORDS: dict[str, tuple[int, int]] = {
     "reboot": (0, 1),
     "rm": (1, 2),
     "rmdir": (1, 1),
-    "route": (0, 1),
+    "route": (1, 1),
     "set": (0, 3),
     "sleep": (1, 1),
     "source": (1, 1),

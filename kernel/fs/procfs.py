@@ -14,7 +14,7 @@ from kernel.core import lib
 from kernel.fs.node import Directory, Listing, Node, TextFile
 from kernel.fs.procmem import MemDump, meminfo
 from kernel.fs.procmount import procmount
-from kernel.fs.procnet import net_device, net_route_ipv4, net_stat, net_tcp, net_udp
+from kernel.fs.procnet import net_device, net_route_ipv4, net_route_ipv6, net_stat, net_tcp, net_udp
 from kernel.fs.procsys import cpuinfo, cpuload, irqs, tcbinfo
 from kernel.fs.proctask import task_entries
 from kernel.taskinfo import task_pids
@@ -66,7 +66,10 @@ def _net(kernel: Kernel) -> dict[str, Node]:
     if kernel.options.get("NET_UDP", True):
         entries["udp"] = TextFile(partial(net_udp, kernel))
     if kernel.options.get("NET_ROUTE"):
-        entries["route"] = Listing(lambda: {"ipv4": TextFile(partial(net_route_ipv4, kernel))})
+        tables: dict[str, Node] = {"ipv4": TextFile(partial(net_route_ipv4, kernel))}
+        if kernel.options.get("NET_IPv6"):
+            tables["ipv6"] = TextFile(partial(net_route_ipv6, kernel))
+        entries["route"] = Listing(lambda: tables)
     return entries | {d.name: TextFile(partial(net_device, kernel, d)) for d in kernel.net.devices.values()}
 
 

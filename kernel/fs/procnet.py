@@ -129,6 +129,15 @@ def net_udp(kernel: Kernel) -> str:
     return text
 
 
+def net_route_ipv6(kernel: Kernel) -> str:
+    """/proc/net/route/ipv6: three lines a route."""
+    routes = enumerate(kernel.net.routes6(), 1)
+    return "".join(
+        f"{i:4}. TARGET  {route.target}\n      NETMASK {route.netmask}\n      ROUTER  {route.router}\n"
+        for i, route in routes
+    )
+
+
 def net_route_ipv4(kernel: Kernel) -> str:
     """/proc/net/route/ipv4: empty without routes."""
     routes = kernel.net.routes()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ class Command:
 
     ``run(shell, argv)`` returns OK or ERROR, or raises. ``usage``: its arguments as ``help`` shows them. ``least`` and
     ``most``: how many arguments it takes, without its name; None: as many as a line may have. ``option``: what has to
-    be configured for it to be there.
+    be configured for it to be there. ``variant``: takes its place if that one's option is configured, too.
     """
 
     name: str
@@ -40,6 +40,13 @@ class Command:
     least: int = 0
     most: int | None = 0
     option: str = ""
+    variant: Command | None = None
+
+    def configured(self, options: Mapping[str, object]) -> Command | None:
+        """The command as a board has it; None: it has not."""
+        if self.option and not options.get(self.option):
+            return None
+        return (self.variant and self.variant.configured(options)) or self
 
 
 class ShellExit(Exception):

@@ -61,7 +61,7 @@ def _autoconf(sys: Sys) -> None:
 def make_shell(sys: Sys) -> Shell:
     """A shell in the task of ``sys``, with the commands and applications that are configured."""
     options = sys.kernel.options
-    commands = {name: c for name, c in COMMANDS.items() if not c.option or options.get(c.option)}
+    commands = {name: c for name, command in COMMANDS.items() if (c := command.configured(options))}
     return Shell(sys, commands, sys.kernel.apps)
 
 

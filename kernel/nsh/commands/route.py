@@ -6,7 +6,7 @@ from errno import EINVAL, ENETUNREACH, ENOENT
 from typing import TYPE_CHECKING
 
 from kernel.core import lib
-from kernel.inet import ether_aton, ether_ntoa, inet_addr, inet_ntoa, ipv4_bytes
+from kernel.inet import ether_aton, ether_ntoa, inet_addr, inet_ntoa, ipv4_bytes, pack_ipv6, unpack_address
 from kernel.neighbor import neighbor_delete, neighbor_get, neighbor_set, neighbor_table
 from kernel.nsh.command import ARGINVALID, ARGREQUIRED, OK, TOOMANYARGS, CallFailed, Command, CommandError
 from kernel.nsh.commands.file import catfile
@@ -92,10 +92,12 @@ def _device(shell: Shell, address: int, interface: str | None) -> NetDevice:
 
 
 def route(shell: Shell, argv: list[str]) -> int:
-    """/proc/net/route/ipv4."""
-    if len(argv) == 2 and argv[1] != "ipv4":
+    """/proc/net/route/ipv4 or ipv6."""
+    kinds = ("ipv4", "ipv6") if shell.kernel.options["NET_IPv6"] else ("ipv4",)
+    kind = argv[1] if len(argv) == 2 else "ipv4"
+    if kind not in kinds:
         raise CommandError(ARGINVALID)
-    catfile(shell, argv[0], f"{PROC}/net/route/ipv4")
+    catfile(shell, argv[0], f"{PROC}/net/route/{kind}")
     return OK
 
 
@@ -103,8 +105,8 @@ def addroute(shell: Shell, argv: list[str]) -> int:
     """addroute <target>/<bits> <router>, <target> <netmask> <router>, or default <router> <interface>."""
     if argv[1] == "default":
         return _default_route(shell, argv)
-    target, netmask, rest = _destination(argv, behind=1)
-    router = _pton(rest[0])
+    target, netmask, rest = _destination(shell, argv, behind=1)
+    router = _pton(shell, rest[0], like=target)
     try:
         shell.kernel.net.addroute(target, netmask, router)
     except OSError as error:
@@ -113,21 +115,26 @@ def addroute(shell: Shell, argv: list[str]) -> int:
 
 
 def _default_route(shell: Shell, argv: list[str]) -> int:
+    """Of IPv6 it is nothing but the device's router."""
     if len(argv) < 4:
         raise CommandError(ARGREQUIRED)
-    router = _pton(argv[2])
+    router = _pton(shell, argv[2])
+    version = 6 if ":" in router else 4
     try:
         device = shell.kernel.net.device(argv[3])
     except OSError as error:
-        raise CallFailed("netlib_set_dripv4addr", error.errno or 0) from None
+        raise CallFailed(f"netlib_set_dripv{version}addr", error.errno or 0) from None
     with shell.kernel.net.locked(device):
-        shell.kernel.net.set_dripv4addr(device, router)
+        if version == 6:
+            device.ip6.router = router
+        else:
+            shell.kernel.net.set_dripv4addr(device, router)
     return OK
 
 
 def delroute(shell: Shell, argv: list[str]) -> int:
     """delroute <target>/<bits>, or <target> <netmask>."""
-    target, netmask, _ = _destination(argv, behind=0)
+    target, netmask, _ = _destination(shell, argv, behind=0)
     try:
         shell.kernel.net.delroute(target, netmask)
     except OSError as error:
@@ -135,7 +142,7 @@ def delroute(shell: Shell, argv: list[str]) -> int:
     return OK
 
 
-def _destination(argv: list[str], behind: int) -> tuple[str, str, list[str]]:
+def _destination(shell: Shell, argv: list[str], behind: int) -> tuple[str, str, list[str]]:
     """Target, netmask, and the ``behind`` words after them. Raises CommandError."""
     address, slash, bits = argv[1].partition("/")
     words = argv[2:]
@@ -143,17 +150,29 @@ def _destination(argv: list[str], behind: int) -> tuple[str, str, list[str]]:
         shift = int(bits or "0")
         if shift and len(words) != behind:
             raise CommandError(TOOMANYARGS)
-        target = _pton(address)
-        if shift > 32:
-            raise CommandError(ARGINVALID)
-        return target, inet_ntoa(0xFFFFFFFF << (32 - shift) & 0xFFFFFFFF), words
+        target = _pton(shell, address)
+        return target, _netmask(shift, 128 if ":" in target else 32), words
     if len(words) != behind + 1:
         raise CommandError(ARGREQUIRED)
-    return _pton(argv[1]), _pton(words[0]), words[1:]
+    target = _pton(shell, argv[1])
+    return target, _pton(shell, words[0], like=target), words[1:]
 
 
-def _pton(text: str) -> str:
-    """inet_pton(): the text, if it is an address. Raises CommandError."""
+def _netmask(ones: int, size: int) -> str:
+    """As an address of so many bits. Raises CommandError."""
+    if ones > size:
+        raise CommandError(ARGINVALID)
+    mask = (1 << size) - (1 << size - ones)
+    return inet_ntoa(mask) if size == 32 else unpack_address(mask.to_bytes(16, "big"))
+
+
+def _pton(shell: Shell, text: str, like: str = "") -> str:
+    """inet_pton(): the text, if it is an address, and of the protocol of ``like``. Raises CommandError."""
+    if ":" in (like or text) and shell.kernel.options["NET_IPv6"]:
+        try:
+            return unpack_address(pack_ipv6(text if ":" in text else "?"))
+        except OSError:
+            raise CommandError(ARGINVALID) from None
     if text != "255.255.255.255" and _inet_addr(text) == NOBODY:
         raise CommandError(ARGINVALID)
     return text
@@ -169,7 +188,8 @@ def _inet_addr(text: str) -> int:
 
 ARP_USAGE = "[-i <ifname>] [-a <ipaddr>|-d <ipaddr>|-s <ipaddr> <hwaddr>]"
 ARP = Command("arp", arp, ARP_USAGE, most=5, option="NET_ARP")
-ROUTE = Command("route", route, "[ipv4]", most=1, option="NET_ROUTE")
+ROUTE6 = Command("route", route, "ipv4|ipv6", least=1, most=1, option="NET_IPv6")
+ROUTE = Command("route", route, "[ipv4]", most=1, option="NET_ROUTE", variant=ROUTE6)
 ADDROUTE = Command("addroute", addroute, "<target> [<netmask>] <router>", least=2, most=3, option="NET_ROUTE")
 DELROUTE = Command("delroute", delroute, "<target> [<netmask>]", least=1, most=2, option="NET_ROUTE")
 
