@@ -8,6 +8,7 @@ from stack import Stack, ether, icmp, udp
 from tcp_peer import TCP, Peer, act, connected
 
 from kernel.fs import procnet
+from kernel.socket import AF_INET, AF_INET6, SOCK_DGRAM, SOCK_STREAM
 
 STAT = """\
              IPv4  IPv6   UDP  ICMP ICMPv6
@@ -80,6 +81,20 @@ TCP sl  st flg ref tmr uack nrt   rxsz local_address           remote_address
 TCP_LIMITED = """\
 TCP sl  st flg ref tmr uack nrt   txsz   rxsz local_address           remote_address         
      1: 04  41   1   1    4   0      4      0         10.0.1.2:7              10.0.1.1:1000  
+"""  # noqa: W291
+
+BOTH_TCP = """\
+TCP sl  st flg ref tmr uack nrt   rxsz local_address           remote_address         
+     1: 04  61   1   0    0   0      0        127.0.0.1:1000          127.0.0.1:7     
+     2: 04  41   1   0    0   0      0        127.0.0.1:7             127.0.0.1:1000  
+     3: 04  61   1   0    0   0      0                     ::1:1000                       ::1:7     
+     4: 04  41   1   0    0   0      0                     ::1:7                          ::1:1000  
+"""  # noqa: W291
+
+BOTH_UDP = """\
+UDP sl  flg   rxsz local_address           remote_address         
+     1:  61      0      0          0.0.0.0:53            127.0.0.1:54    
+     2:  61      0      0                      :::53                         ::1:54    
 """  # noqa: W291
 
 ROUTES = """\
@@ -157,3 +172,23 @@ def test_tcp_connections_have_a_column_more_where_their_write_buffers_are_limite
         sock, _ = connected(s)
         act(s, lambda _: sock.send(b"data"))
         assert procnet.net_tcp(s.kernel) == TCP_LIMITED
+
+
+def test_connections_of_ipv6_come_last_in_wider_columns() -> None:
+    def body(sys: Any) -> None:
+        kept = []
+        for family, host in ((AF_INET6, "::1"), (AF_INET, "127.0.0.1")):
+            server, client, other = (sys.socket(family, kind) for kind in (SOCK_STREAM, SOCK_STREAM, SOCK_DGRAM))
+            server.bind((host, 7))
+            server.listen()
+            client.bind((host, 1000))
+            client.connect((host, 7))
+            other.bind(("", 53))
+            other.connect((host, 54))
+            kept += [server, client, other]
+        sys.semaphore().wait()
+
+    with Stack(**TCP) as s:
+        s.start(body)
+        assert procnet.net_tcp(s.kernel) == BOTH_TCP
+        assert procnet.net_udp(s.kernel) == BOTH_UDP

@@ -5,13 +5,15 @@ A column is there if the configuration has its protocol.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TypeVar
 
 from kernel.inet import ether_ntoa
 from kernel.netdev import IFF_LOOPBACK
 from kernel.netdev_ipv6 import Ifaddr6
-from kernel.tcp import STATE_NUMBERS, tcp_connections
-from kernel.udp import udp_connections
+from kernel.sockbase import AF_INET
+from kernel.tcp import STATE_NUMBERS, TcpInfo, tcp_connections
+from kernel.udp import UdpInfo, udp_connections
 
 if TYPE_CHECKING:
     from kernel.kernel import Kernel
@@ -98,9 +100,24 @@ def _ipv6_addresses(kernel: Kernel, device: NetDevice) -> str:
     return text + f"\tinet6 DRaddr: {device.ip6.router}\n\n"
 
 
+Connection = TypeVar("Connection", TcpInfo, UdpInfo)
+
+
+def _by_family(connections: Iterable[Connection]) -> list[Connection]:
+    return sorted(connections, key=lambda c: c.family)
+
+
+def _names(c: TcpInfo | UdpInfo) -> str:
+    width = 16 if c.family == AF_INET else 23
+    return f" {c.laddr:>{width}}:{c.lport:<6} {c.raddr:>{width}}:{c.rport:<6}\n"
+
+
 def net_tcp(kernel: Kernel) -> str:
-    """/proc/net/tcp: empty without connections; listeners and sockets that never connected are not there."""
-    connections = [c for c in tcp_connections(kernel) if c.state not in ("LISTEN", "ALLOCATED")]
+    """/proc/net/tcp: empty without connections; listeners and sockets that never connected are not there.
+
+    Those of IPv6 come last.
+    """
+    connections = _by_family(c for c in tcp_connections(kernel) if c.state not in ("LISTEN", "ALLOCATED"))
     if not connections:
         return ""
     limited = bool(int(kernel.options.get("NET_SEND_BUFSIZE", 0)))
@@ -109,7 +126,7 @@ def net_tcp(kernel: Kernel) -> str:
     for i, c in enumerate(connections, 1):
         text += f"    {i:2}: {STATE_NUMBERS[c.state]:02x} {c.flags:3x} {c.owned:3} {c.timer:3} {c.unacked:4} {c.nrtx:3}"
         text += (f" {c.txsize:6}" if limited else "") + f" {c.rxsize:6}"
-        text += f" {c.laddr:>16}:{c.lport:<6} {c.raddr:>16}:{c.rport:<6}\n"
+        text += _names(c)
     return text
 
 
@@ -117,7 +134,7 @@ def net_udp(kernel: Kernel) -> str:
     """/proc/net/udp: empty without sockets. With write buffers rows have a column that the header names only when
     CONFIG_NET_SEND_BUFSIZE is set, as in NuttX.
     """
-    connections = udp_connections(kernel)
+    connections = _by_family(udp_connections(kernel))
     if not connections:
         return ""
     sizes = "txsz   " if int(kernel.options.get("NET_SEND_BUFSIZE", 0)) else ""
@@ -125,7 +142,7 @@ def net_udp(kernel: Kernel) -> str:
     for i, c in enumerate(connections, 1):
         tx = f" {c.txsize:6}" if _has(kernel, "NET_UDP_WRITE_BUFFERS") else ""
         text += f"    {i:2}: {c.flags:3x}{tx} {c.rxsize:6}"
-        text += f" {c.laddr:>16}:{c.lport:<6} {c.raddr:>16}:{c.rport:<6}\n"
+        text += _names(c)
     return text
 
 
