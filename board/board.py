@@ -12,7 +12,7 @@ from board import attach
 from board.bench import Bench
 from board.config import Config
 from board.eth import EthernetPort
-from board.kconfig.ipv6 import address, preflen6, router6
+from board.kconfig.ipv6 import preflen6, router6
 from board.line import IrqLine
 from board.mac import Mac
 from board.profile import hardware
@@ -27,7 +27,7 @@ from kernel.errors import BenchError
 from kernel.fs.binfs import binfs
 from kernel.fs.devices import use_console
 from kernel.fs.openfile import STDOUT
-from kernel.inet import inet_ntoa, unpack_address
+from kernel.inet import inet_ntoa, option_address, unpack_address
 from kernel.kernel import Kernel
 from kernel.netdev import NetDevice
 from kernel.nsh import nsh_main, run_command

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from board.kconfig import OPTIONS, Value
-from board.kconfig.ipv6 import address
-from kernel.inet import MAPPED, unpack_address
+from kernel.inet import MAPPED, option_address, unpack_address
 
 IOB_OVERHEAD = 20
 """Bytes of an I/O buffer beside its data, on a 64-bit machine."""
@@ -97,8 +96,8 @@ def _network(get: Callable[[str], Value], number: Callable[[str], int]) -> Itera
 
 
 def _ipv6(get: Callable[[str], Value]) -> Iterator[str]:
-    own, mask = address(get, "NETINIT_IPv6ADDR"), int.from_bytes(address(get, "NETINIT_IPv6NETMASK"), "big")
-    router = address(get, "NETINIT_DRIPv6ADDR")
+    own, router = option_address(get, "NETINIT_IPv6ADDR"), option_address(get, "NETINIT_DRIPv6ADDR")
+    mask = int.from_bytes(option_address(get, "NETINIT_IPv6NETMASK"), "big")
     if not _may_be_a_host(own):
         yield f"NETINIT_IPv6ADDR ({unpack_address(own)}) is no address of a host"
     if not _may_be_a_host(router) and any(router):
@@ -106,6 +105,8 @@ def _ipv6(get: Callable[[str], Value]) -> Iterator[str]:
     hosts = mask ^ (1 << 128) - 1
     if hosts & (hosts + 1):
         yield "NETINIT_IPv6NETMASK is no netmask: its one bits have to come first"
+    if get("NETDB_DNSSERVER_IPv6") and get("NETDB_DNSSERVER_NOADDR"):
+        yield "NETDB_DNSSERVER_IPv6 and NETDB_DNSSERVER_NOADDR are a choice: set one of them"
 
 
 def _may_be_a_host(packed: bytes) -> bool:

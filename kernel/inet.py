@@ -6,8 +6,10 @@ bytes in network order, IPv4 in the form ::ffff:a.b.c.d (csrc/ipaddr.h).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from errno import EINVAL
 from functools import lru_cache
+from typing import Any
 
 INADDR_ANY = 0
 INADDR_LOOPBACK = 0x7F000001
@@ -83,6 +85,11 @@ def unpack_address(packed: bytes) -> str:
     from socket import AF_INET6, inet_ntop
 
     return inet_ntop(AF_INET6, packed)
+
+
+def option_address(get: Callable[[str], Any], name: str) -> bytes:
+    """The address that eight options ``name_1`` to ``name_8`` of 16 bits are."""
+    return b"".join(int(get(f"{name}_{i}")).to_bytes(2, "big") for i in range(1, 9))
 
 
 def is_linklocal(packed: bytes) -> bool:

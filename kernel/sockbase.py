@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from kernel.sync import Mutex
     from kernel.task import Task
 
-AF_INET, AF_INET6, AF_PACKET = 2, 10, 17
+AF_UNSPEC, AF_INET, AF_INET6, AF_PACKET = 0, 2, 10, 17
 SOCK_STREAM, SOCK_DGRAM, SOCK_RAW = 1, 2, 3
 IPPROTO_IP, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_IPV6, IPPROTO_ICMPV6 = 0, 1, 6, 17, 41, 58
 SOL_SOCKET = 1
@@ -57,6 +57,11 @@ MSG_DONTWAIT: int = lib.MSG_DONTWAIT
 LONGEST = 65535  # bytes that any IPv4 packet holds at most
 _BITS = {SO_DEBUG, SO_DONTROUTE, SO_BROADCAST, SO_KEEPALIVE, SO_OOBINLINE}  # kept, without effect where none is known
 _BYTES = (bytes, bytearray, memoryview)
+
+
+def family_of(address: str) -> int:
+    """AF_INET or AF_INET6, by how an address is written."""
+    return AF_INET6 if ":" in address else AF_INET
 
 
 class SocketTimeout(BlockingIOError, TimeoutError):

@@ -17,6 +17,7 @@ from kernel.fs.calls import FileCalls
 from kernel.iob import IobPool
 from kernel.netlib import netdb
 from kernel.netlock import NetLock
+from kernel.sockbase import family_of
 from kernel.socket import AF_INET, SOCK_DGRAM, Address, Socket
 from kernel.sync import Mutex, Semaphore, Watchdog
 from kernel.task import Task
@@ -264,18 +265,19 @@ class Sys(FileCalls):
         return self.kernel.pollers.select(readers, writers, broken, timeout)
 
     def gethostbyname(self, name: str) -> str:
-        """The address of a host, as text. May wait for name servers. Raises GaiError, which is an OSError."""
-        return netdb.gethostbyname(self.kernel, name)[0]
+        """The IPv4 address of a host, as text. May wait for name servers. Raises GaiError, which is an OSError."""
+        return netdb.gethostbyname(self.kernel, name, AF_INET)[0]
 
     def getaddrinfo(
-        self, host: str, port: int | str | None = None, kind: int = 0, proto: int = 0
+        self, host: str, port: int | str | None = None, kind: int = 0, proto: int = 0, family: int = 0
     ) -> list[tuple[int, int, int, str, Address]]:
         """A row for each address of a host: family, ``kind``, ``proto``, its name, and what connect() takes.
 
-        Raises GaiError: HOST_NOT_FOUND, EAI_SERVICE (``port`` is no number).
+        ``family``: 0 for both. Raises GaiError: HOST_NOT_FOUND, EAI_FAMILY, EAI_SERVICE (``port`` is no number).
         """
         number = netdb.port_number(port)
-        return [(AF_INET, kind, proto, host, (ip, number)) for ip in netdb.gethostbyname(self.kernel, host)]
+        found = netdb.gethostbyname(self.kernel, host, family)
+        return [(family_of(ip), kind, proto, host, (ip, number)) for ip in found]
 
     def syslog(self, level: int, text: str) -> None:
         """syslog(): levels 0 (EMERG) to 7 (DEBUG)."""

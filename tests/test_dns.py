@@ -24,9 +24,14 @@ FAILED = "nsh: nslookup: getaddrinfo failed: 1\n"
 Make = Callable[[bytes], list[bytes]]
 
 
+def ipv4_board(*args: Any, **options: Any) -> Board:
+    """It asks one question for a name; those that ask for IPv6 addresses, too, are in test_dns6.py."""
+    return Board(*args, NET_IPv6=False, **options)
+
+
 @pytest.fixture
 def board() -> Iterator[Board]:
-    with Board(seed=3) as board:
+    with ipv4_board(seed=3) as board:
         board.boot()
         yield board
 
@@ -78,7 +83,7 @@ def test_silent_server_is_asked_three_times_waiting_twice_as_long_each_time(boar
 
 def test_waits_are_limited_by_the_configuration() -> None:
     options = {"NETDB_DNSCLIENT_RECV_TIMEOUT": 8, "NETDB_DNSCLIENT_MAX_TIMEOUT": 6, "NETDB_DNSCLIENT_RETRIES": 2}
-    with Board(**options) as board:
+    with ipv4_board(**options) as board:
         board.boot()
         host = Host(board)
         server = DnsServer(host, lambda query: [])
@@ -93,7 +98,7 @@ def test_lost_question_is_asked_again(host: Host) -> None:
 
 
 def test_second_server_is_asked_if_the_first_does_not_help() -> None:
-    with Board(NETDB_DNSSERVER_NAMESERVERS=2, NETDB_DNSCLIENT_RETRIES=1) as board:
+    with ipv4_board(NETDB_DNSSERVER_NAMESERVERS=2, NETDB_DNSCLIENT_RETRIES=1) as board:
         board.boot()
         board.nsh("arp -s 10.0.1.77 02:00:00:00:00:09")
         board.nsh("ifconfig eth0 dns 10.0.1.77")
@@ -106,7 +111,7 @@ def test_second_server_is_asked_if_the_first_does_not_help() -> None:
 
 
 def test_board_without_name_server_knows_no_names() -> None:
-    with Board(NETDB_DNSSERVER_NOADDR=True) as board:
+    with ipv4_board(NETDB_DNSSERVER_NOADDR=True) as board:
         host = Host(board)
         assert host.nsh(f"nslookup {HOST}") == (FAILED, 1)
         assert failure(host) == EADDRNOTAVAIL
@@ -284,7 +289,7 @@ def test_no_address_at_all_is_told_apart_from_nonsense() -> None:
 
 
 def test_several_addresses_are_kept_as_far_as_configured() -> None:
-    with Board(NETDB_MAX_IPv4ADDR=2) as board:
+    with ipv4_board(NETDB_MAX_IPv4ADDR=2) as board:
         board.boot()
         host = Host(board)
         DnsServer(host, lambda q: [answer(q, *(a(HOST, f"10.0.1.{n}") for n in (80, 81, 82)))])
@@ -364,7 +369,7 @@ def test_what_can_be_no_name_server_is_refused(board: Board, word: str) -> None:
 
 
 def test_name_server_is_set_at_boot_if_configured() -> None:
-    with Board(NETINIT_DNS=True, NETINIT_DNSIPADDR="10.0.1.44") as board:
+    with ipv4_board(NETINIT_DNS=True, NETINIT_DNSIPADDR="10.0.1.44") as board:
         board.boot()
         assert board.kernel.resolver.servers == ["10.0.1.44"]
 
@@ -374,7 +379,7 @@ def test_name_server_is_set_at_boot_if_configured() -> None:
 
 def test_hosts_file_comes_before_the_servers(board: Board) -> None:
     text = f"# a comment\n\n10.0.0.1\n10.9.8.7 {HOST} www alias\nnonsense bad\n10.9.8.6\tother # x\n"
-    with Board(NETDB_HOSTFILE=True, NETDB_HOSTCONF_PATH="/tmp/hosts", NETDB_MAX_ALTNAMES=1) as own:
+    with ipv4_board(NETDB_HOSTFILE=True, NETDB_HOSTCONF_PATH="/tmp/hosts", NETDB_MAX_ALTNAMES=1) as own:
         put_file(own, "/tmp/hosts", text)
         host = Host(own)
         server = DnsServer(host, lambda query: [answer(query, flags=0x8183)])
@@ -388,7 +393,7 @@ def test_hosts_file_comes_before_the_servers(board: Board) -> None:
 
 
 def test_missing_hosts_file_is_an_empty_one() -> None:
-    with Board(NETDB_HOSTFILE=True) as board:
+    with ipv4_board(NETDB_HOSTFILE=True) as board:
         board.boot()
         host = Host(board)
         DnsServer(host, good)
@@ -408,7 +413,7 @@ def test_ping_by_name_prints_the_address(board: Board, host: Host) -> None:
 
 def test_ping_of_a_name_that_is_not_known_fails(host: Host) -> None:
     DnsServer(host, lambda query: [answer(query, flags=0x8183)])
-    assert host.nsh(f"ping {HOST}") == (f"ERROR: ping6_gethostip({HOST}) failed\n", 1)
+    assert host.nsh(f"ping {HOST}") == (f"ERROR: ping_gethostip({HOST}) failed\n", 1)
 
 
 def test_ctrl_c_ends_a_lookup(board: Board) -> None:
@@ -442,7 +447,7 @@ def test_programs_look_names_up(board: Board, host: Host) -> None:
 
 @pytest.mark.parametrize(("gai", "text"), [(True, "EAI_AGAIN"), (False, "Unknown error 1")])
 def test_errors_have_names_if_configured(gai: bool, text: str) -> None:
-    with Board(NSH_STRERROR=True, LIBC_GAISTRERROR=gai) as board:
+    with ipv4_board(NSH_STRERROR=True, LIBC_GAISTRERROR=gai) as board:
         host = Host(board)
         DnsServer(host, lambda query: [answer(query, flags=0x8183)])
         board.boot()
@@ -450,14 +455,14 @@ def test_errors_have_names_if_configured(gai: bool, text: str) -> None:
 
 
 def test_board_without_netdb_has_no_names() -> None:
-    with Board(LIBC_NETDB=False) as board:
+    with ipv4_board(LIBC_NETDB=False) as board:
         assert board.nsh("nslookup x") == "nsh: nslookup: command not found\n"
-        assert board.nsh("ping x") == "ERROR: ping6_gethostip(x) failed\n"
+        assert board.nsh("ping x") == "ERROR: ping_gethostip(x) failed\n"
         assert board.nsh("ping -c 1 127.0.0.1").ok
 
 
 def test_netdb_without_client_knows_numbers_only() -> None:
-    with Board(NETDB_DNSCLIENT=False) as board:
+    with ipv4_board(NETDB_DNSCLIENT=False) as board:
         assert board.nsh("nslookup 10.0.1.9") == "Host: 10.0.1.9 Addr: 10.0.1.9\n"
         assert board.nsh("nslookup x") == FAILED
         assert board.nsh("ifconfig eth0 dns 10.0.1.1") == "nsh: ifconfig: argument invalid\n"
@@ -486,7 +491,8 @@ def name_server(reply: Callable[[bytes, Any], None], *, flags: int = 0x8380) -> 
 @pytest.fixture
 def boards() -> Iterator[tuple[Board, Board]]:
     with Bench(seed=1) as bench:
-        client, server = bench.board("client", NETDB_DNSSERVER_IPv4ADDR="10.0.1.3"), bench.board("server")
+        client = bench.board("client", NETDB_DNSSERVER_IPv4ADDR="10.0.1.3", NET_IPv6=False)
+        server = bench.board("server")
         bench.switch(client, server)
         bench.boot()
         yield client, server

@@ -5,31 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from board.kconfig.option import Option, Value, flag, hexadecimal, integer
-from kernel.inet import IN6ADDR_ANY, unpack_address
+from kernel.inet import IN6ADDR_ANY, option_address, unpack_address
 
 
-def _words(name: str, what: str, *values: int) -> list[Option]:
+def _words(name: str, what: str, *values: int, needs: str = "NSH_NETINIT") -> list[Option]:
     """The eight 16-bit options that NuttX has for one address."""
     names = [f"{name}_{i}" for i in range(1, 9)]
     return [
-        hexadecimal(n, v, f"{what}, word {n[-1]} of 8", "NSH_NETINIT", "NET_IPv6")._replace(high=0xFFFF)
+        hexadecimal(n, v, f"{what}, word {n[-1]} of 8", needs, "NET_IPv6")._replace(high=0xFFFF)
         for n, v in zip(names, values, strict=True)
     ]
 
 
-def address(get: Callable[[str], Value], name: str) -> bytes:
-    """The address that eight such options are."""
-    return b"".join(int(get(f"{name}_{i}")).to_bytes(2, "big") for i in range(1, 9))
-
-
 def preflen6(get: Callable[[str], Value]) -> int:
     """The prefix length of eth0's first address."""
-    return int.from_bytes(address(get, "NETINIT_IPv6NETMASK"), "big").bit_count()
+    return int.from_bytes(option_address(get, "NETINIT_IPv6NETMASK"), "big").bit_count()
 
 
 def router6(config: Mapping[str, Value]) -> str:
     """The address of eth0's router, which the host's end of its wire has; ``""`` without IPv6 or a router."""
-    packed = address(config.__getitem__, "NETINIT_DRIPv6ADDR") if config["NET_IPv6"] else IN6ADDR_ANY
+    packed = option_address(config.__getitem__, "NETINIT_DRIPv6ADDR") if config["NET_IPv6"] else IN6ADDR_ANY
     return unpack_address(packed) if packed != IN6ADDR_ANY else ""
 
 
@@ -53,4 +48,7 @@ IPV6 = [
     *_words("NETINIT_IPv6ADDR", "IPv6 address of eth0", 0xFC00, 0, 0, 0, 0, 0, 0, 2),
     *_words("NETINIT_DRIPv6ADDR", "its router", 0xFC00, 0, 0, 0, 0, 0, 0, 1),
     *_words("NETINIT_IPv6NETMASK", "its mask", *[0xFFFF] * 7, 0),
+    integer("NETDB_MAX_IPv6ADDR", 1, "IPv6 addresses of a host that count", "LIBC_NETDB", "NET_IPv6", low=1, high=255),
+    flag("NETDB_DNSSERVER_IPv6", False, "the first name server has an IPv6 address", "NETDB_DNSCLIENT", "NET_IPv6"),
+    *_words("NETDB_DNSSERVER_IPv6ADDR", "that address", 0xFC00, 0, 0, 0, 0, 0, 0, 1, needs="NETDB_DNSSERVER_IPv6"),
 ]

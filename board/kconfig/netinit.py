@@ -23,7 +23,7 @@ NETINIT = [
     flag("SYSTEM_DHCPC_RENEW", False, "the renew command", "NETUTILS_DHCPC"),
     flag("LIBC_NETDB", False, "names of hosts: nslookup, ping NAME, wget", "NET_IPv4"),
     flag("LIBC_GAISTRERROR", False, "its errors have names", "LIBC_NETDB"),
-    integer("NETDB_MAX_IPv4ADDR", 1, "addresses of a host that are kept", "LIBC_NETDB", low=1, high=255),
+    integer("NETDB_MAX_IPv4ADDR", 1, "IPv4 addresses of a host that count", "LIBC_NETDB", low=1, high=255),
     flag("NETDB_HOSTFILE", False, "a file names hosts", "LIBC_NETDB"),
     string("NETDB_HOSTCONF_PATH", "/etc/hosts", "that file", "NETDB_HOSTFILE"),
     integer("NETDB_MAX_ALTNAMES", 4, "aliases of a host in it", "NETDB_HOSTFILE", high=255),
@@ -40,7 +40,7 @@ NETINIT = [
     flag("NETDB_DNSSERVER_NOADDR", False, "there is none at first", "NETDB_DNSCLIENT"),
     derived(
         "NETDB_DNSSERVER_IPv4",
-        lambda c: bool(c("NETDB_DNSCLIENT")) and not c("NETDB_DNSSERVER_NOADDR"),
+        lambda c: bool(c("NETDB_DNSCLIENT")) and not c("NETDB_DNSSERVER_NOADDR") and not c("NETDB_DNSSERVER_IPv6"),
         "there is one at first",
     ),
     hexadecimal("NETDB_DNSSERVER_IPv4ADDR", 0x0A000001, "its address", "NETDB_DNSCLIENT"),

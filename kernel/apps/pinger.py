@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kernel.apps.hosts import gethostip
 from kernel.apps.output import complain
 from kernel.kernel import SIGINT
+from kernel.netlib.netdb import HOST_NOT_FOUND, GaiError
 from kernel.nsh.commands.options import getopt
 from kernel.nsh.numbers import decimal
 from kernel.socket import SO_BINDTODEVICE, SOCK_DGRAM, SOL_SOCKET, Socket
@@ -264,10 +265,11 @@ def run(sys: Sys, dialect: Dialect, fallback: Dialect | None = None) -> int:
         options.host = gethostip(sys, options.host, dialect.family)
     except InterruptedError:
         return 1
-    except OSError:
-        if fallback is not None:
+    except OSError as error:
+        unknown = isinstance(error, GaiError) and error.errno == HOST_NOT_FOUND  # in any family
+        if fallback is not None and not unknown:
             return run(sys, fallback)
-        complain(sys, f"ERROR: {dialect.name}_gethostip({options.host}) failed\n")
+        complain(sys, f"ERROR: {(fallback or dialect).name}_gethostip({options.host}) failed\n")
         return 1
     try:
         sock = sys.socket(dialect.family, SOCK_DGRAM, dialect.proto)

@@ -48,9 +48,9 @@ class Crew:
                     self._sys.kernel.tasks.kill(task.pid)
 
 
-def stream(sys: Sys) -> TcpSocket:
+def stream(sys: Sys, family: int = AF_INET) -> TcpSocket:
     """A TCP socket. Raises OSError (ENOMEM)."""
-    sock = sys.socket(AF_INET, SOCK_STREAM)
+    sock = sys.socket(family, SOCK_STREAM)
     assert isinstance(sock, TcpSocket)
     return sock
 

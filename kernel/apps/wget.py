@@ -6,12 +6,13 @@ import re
 from errno import ECONNABORTED, ECONNRESET, EHOSTUNREACH, EINVAL, ENOENT, EPROTO, EPROTONOSUPPORT, ETIMEDOUT
 from typing import TYPE_CHECKING, NamedTuple
 
-from kernel.apps.hosts import gethostip
+from kernel.apps.hosts import anyhostip
 from kernel.apps.output import complain
 from kernel.apps.tcpserver import stream
 from kernel.nsh.command import ARGINVALID, ARGREQUIRED, SIGNALRECVD, TOOMANYARGS
 from kernel.nsh.commands.options import getopt
 from kernel.nsh.commands.paths import basename
+from kernel.sockbase import family_of
 from kernel.strerror import strerror
 
 if TYPE_CHECKING:
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 
 BUFSIZE = 2048
 REDIRECTS = 5
-URL = re.compile(r"http://([^/:?#@]+)(?::(\d+))?(/[^#]*)?(?:#.*)?", re.IGNORECASE)
+URL = re.compile(r"http://([^/:?#@\[\]]+|\[[^/?#@\[\]]+\])(?::(\d+))?(/[^#]*)?(?:#.*)?", re.IGNORECASE)
 
 
 class Url(NamedTuple):
-    """Where a file is. ``host`` is a name or an IPv4 address, as it was written."""
+    """Where a file is. ``host`` is a name or an address, as it was written: of IPv6 in brackets (RFC 3986 3.2.2)."""
 
     host: str
     port: int
@@ -47,7 +48,7 @@ def parse_url(text: str) -> Url:
 def find(sys: Sys, host: str) -> str:
     """The address of a host. Raises OSError: EHOSTUNREACH, EINTR."""
     try:
-        return gethostip(sys, host)
+        return anyhostip(sys, host.strip("[]"))
     except InterruptedError:
         raise
     except OSError as error:
@@ -106,7 +107,7 @@ def fetch(sys: Sys, url: Url, file: FileHandle) -> str | None:
     """Gets one URL; where else to look, if the answer says so. Raises OSError."""
     options = sys.kernel.options
     address = find(sys, url.host)
-    sock = stream(sys)
+    sock = stream(sys, family_of(address))
     with sock:
         if options["NET_SOCKOPTS"]:
             sock.settimeout(int(options["WEBCLIENT_TIMEOUT"]))

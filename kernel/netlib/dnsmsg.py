@@ -1,4 +1,4 @@
-"""DNS messages (RFC 1035): the question for a name's IPv4 addresses, and what is believed of an answer.
+"""DNS messages (RFC 1035, RFC 3596): the question for a name's addresses, and what is believed of an answer.
 
 Answers are read strictly: pointers in names lead back only, so that they come to an end; an address counts if it
 belongs to the name asked for or to one that it is an alias of (CNAME), whatever else the message holds.
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import struct
 
-from kernel.inet import inet_ntoa
+from kernel.inet import MAPPED, ipv4_bytes, unpack_address
 
-A, CNAME, IN = 1, 5, 1
+A, CNAME, AAAA, IN = 1, 5, 28, 1
 RESPONSE, TRUNCATED, RECURSION_DESIRED, RCODE = 0x8000, 0x0200, 0x0100, 0x000F
 LONGEST_NAME, LONGEST_LABEL = 255, 63
 POINTER = 0xC0
@@ -19,6 +19,7 @@ TTL_MAX = 2**31 - 1  # RFC 2181 8: what is greater is 0
 _HEADER = struct.Struct("!6H")
 _QUESTION = struct.Struct("!HH")
 _RECORD = struct.Struct("!HHIH")
+_LENGTHS = {A: 4, AAAA: 16}
 
 
 class NotOurs(Exception):
@@ -53,10 +54,10 @@ def encode_name(name: str) -> bytes:
     return encoded
 
 
-def make_query(number: int, name: str) -> bytes:
-    """The question for the addresses of a name. Raises ValueError."""
+def make_query(number: int, name: str, kind: int = A) -> bytes:
+    """The question for the addresses of a name: A, those of IPv4, or AAAA. Raises ValueError."""
     head = _HEADER.pack(number, RECURSION_DESIRED, 1, 0, 0, 0)
-    return head + encode_name(name) + _QUESTION.pack(A, IN)
+    return head + encode_name(name) + _QUESTION.pack(kind, IN)
 
 
 def read_name(data: bytes, at: int) -> tuple[bytes, int]:
@@ -104,8 +105,9 @@ def parse_answer(data: bytes, query: bytes) -> tuple[list[str], int]:
         raise Truncated
     if flags & RCODE:
         raise Refused(flags & RCODE)
-    aliases, found = _records(data, at, answers)
-    name, lifetime = read_name(query, _HEADER.size)[0], TTL_MAX
+    name, end = read_name(query, _HEADER.size)
+    aliases, found = _records(data, at, answers, _QUESTION.unpack_from(query, end)[0])
+    lifetime = TTL_MAX
     for _ in range(len(aliases)):
         if name in found or name not in aliases:
             break
@@ -131,8 +133,8 @@ Aliases = dict[bytes, tuple[bytes, int]]
 Found = dict[bytes, list[tuple[str, int]]]
 
 
-def _records(data: bytes, at: int, count: int) -> tuple[Aliases, Found]:
-    """Aliases and addresses, by name, each with its TTL."""
+def _records(data: bytes, at: int, count: int, wanted: int) -> tuple[Aliases, Found]:
+    """Aliases and addresses of a kind, by name, each with its TTL."""
     aliases: Aliases = {}
     found: Found = {}
     for _ in range(count):
@@ -144,10 +146,13 @@ def _records(data: bytes, at: int, count: int) -> tuple[Aliases, Found]:
         if at + length > len(data):
             raise Malformed("a record that goes beyond the message")
         ttl = ttl if ttl <= TTL_MAX else 0
-        if (kind, group) == (A, IN):
-            if length != 4:
+        if (kind, group) == (wanted, IN):
+            if length != _LENGTHS[kind]:
                 raise Malformed(f"an address of {length} bytes")
-            found.setdefault(name, []).append((inet_ntoa(int.from_bytes(data[at : at + 4], "big")), ttl))
+            packed = data[at : at + length]
+            if packed[:12] != MAPPED:  # those are IPv4 addresses, of which nobody has asked here
+                packed = packed if kind == AAAA else ipv4_bytes(int.from_bytes(packed, "big"))
+                found.setdefault(name, []).append((unpack_address(packed), ttl))
         elif (kind, group) == (CNAME, IN):
             target, end = read_name(data, at)
             if end != at + length:

@@ -1,7 +1,8 @@
 """The DNS client of a board (NuttX lib_dnsquery.c): which servers it asks, how often, and what it remembers.
 
-A server is asked by UDP, NETDB_DNSCLIENT_RETRIES times, each wait twice as long as the one before, and by TCP if its
-answer is too long for that; then the next one. Datagrams that answer something else are passed over.
+A server is asked by UDP, with IPv6 first for IPv6 addresses and then for the others. Without any address it is asked
+again, NETDB_DNSCLIENT_RETRIES times in all, each wait twice as long as the one before; by TCP if its answer is too long
+for UDP; then it is the next one's turn. Datagrams that answer something else are passed over.
 """
 
 from __future__ import annotations
@@ -11,11 +12,22 @@ from contextlib import closing
 from errno import EADDRNOTAVAIL, EAGAIN, EILSEQ, EINVAL, EPROTO
 from typing import TYPE_CHECKING
 
-from kernel.inet import inet_addr, inet_ntoa
+from kernel.inet import MAPPED, inet_ntoa, option_address, pack_address, unpack_address
 from kernel.netlib.dhcpmsg import is_host
 from kernel.netlib.dnscache import DnsCache
-from kernel.netlib.dnsmsg import Malformed, NoAddress, NotOurs, Refused, Truncated, make_query, parse_answer
-from kernel.sockbase import AF_INET, SOCK_STREAM, SocketTimeout
+from kernel.netlib.dnsmsg import (
+    AAAA,
+    TTL_MAX,
+    A,
+    Malformed,
+    NoAddress,
+    NotOurs,
+    Refused,
+    Truncated,
+    make_query,
+    parse_answer,
+)
+from kernel.sockbase import SOCK_STREAM, SocketTimeout, family_of
 from kernel.tcp import TcpSocket
 from kernel.udp import UdpSocket
 
@@ -37,11 +49,15 @@ class Resolver:
         self._wait = int(options["NETDB_DNSCLIENT_RECV_TIMEOUT"])
         self._longest_wait = int(options["NETDB_DNSCLIENT_MAX_TIMEOUT"])
         self._longest = int(options["NETDB_DNSCLIENT_MAXRESPONSE"])
-        self._addresses = int(options["NETDB_MAX_IPv4ADDR"])
+        self._kinds = {A: int(options["NETDB_MAX_IPv4ADDR"])}
+        if options["NET_IPv6"]:
+            self._kinds = {AAAA: int(options["NETDB_MAX_IPv6ADDR"]), **self._kinds}
         self.servers: list[str] = []
         self.cache = DnsCache(int(options["NETDB_DNSCLIENT_ENTRIES"]), int(options["NETDB_DNSCLIENT_LIFESEC"]))
         self.counts: Counter[str] = Counter()
-        if not options["NETDB_DNSSERVER_NOADDR"]:
+        if options["NETDB_DNSSERVER_IPv6"]:
+            self.add_nameserver(unpack_address(option_address(options.__getitem__, "NETDB_DNSSERVER_IPv6ADDR")))
+        elif not options["NETDB_DNSSERVER_NOADDR"]:
             self.add_nameserver(inet_ntoa(int(options["NETDB_DNSSERVER_IPv4ADDR"])))
 
     def add_nameserver(self, address: str) -> None:
@@ -49,8 +65,7 @@ class Resolver:
 
         What the others said is forgotten. Raises OSError (EINVAL) for what can be no server's address.
         """
-        number = inet_addr(address)
-        if not is_host(number) and number >> 24 != 127:
+        if not self._is_server(pack_address(address)):
             raise OSError(EINVAL, f"{address} is no address of a name server")
         if address in self.servers:
             return
@@ -60,8 +75,13 @@ class Resolver:
             self.servers[0] = address
         self.cache.clear()
 
+    def _is_server(self, packed: bytes) -> bool:
+        if packed[:12] == MAPPED:
+            return packed[12] == 127 or is_host(int.from_bytes(packed[12:], "big"))
+        return AAAA in self._kinds and any(packed) and packed[0] != 0xFF
+
     def lookup(self, name: str) -> list[str]:
-        """The addresses of a name, at least one. Waits.
+        """The addresses of a name, at least one; those of IPv6 come first. Waits.
 
         Raises OSError: EINVAL (can be no name), EAGAIN (no server answers), EADDRNOTAVAIL (no server, or no address),
         EPROTO (a server refuses, or does not know the name), EILSEQ (it talks nonsense), EINTR, and what sockets raise.
@@ -79,7 +99,6 @@ class Resolver:
             except OSError as error:
                 failure = error
             else:
-                addresses = addresses[: self._addresses]
                 self.cache.save(key, addresses, ttl, self._kernel.clock.now_ns)
                 return addresses
         raise failure
@@ -87,33 +106,55 @@ class Resolver:
     def _ask(self, server: str, name: str) -> tuple[list[str], int]:
         """Addresses and TTL from one server. Raises OSError."""
         by_tcp = False
-        for attempt in range(self._tries):
+        attempt = 0
+        while attempt < self._tries:
             wait = self._wait << attempt
             if attempt and self._longest_wait:
                 wait = min(wait, self._longest_wait)
-            try:
-                query = make_query(self._kernel.entropy.getrandbits(16), name)
-                if not by_tcp:
-                    try:
-                        return self._by_udp(server, query, wait)
-                    except Truncated:
-                        by_tcp = True
-                return self._by_tcp(server, query, wait)
-            except SocketTimeout:
-                continue
-            except Refused as error:
-                raise OSError(EPROTO, f"{name}: {server} answers with RCODE {error}") from None
-            except NoAddress:
-                raise OSError(EADDRNOTAVAIL, f"{name}: {server} knows no address") from None
-            except (Malformed, NotOurs, Truncated) as error:
-                raise OSError(EILSEQ, f"{name}: {server} sends nonsense: {error}") from None
-            except ValueError as error:
-                raise OSError(EINVAL, str(error)) from None
-        raise OSError(EAGAIN, f"{name}: {server} does not answer")
+            addresses: list[str] = []
+            ttl = TTL_MAX
+            for kind, most in self._kinds.items():
+                try:
+                    found, lifetime = self._ask_for(kind, server, name, wait, by_tcp)
+                except Truncated:
+                    if by_tcp:
+                        raise OSError(EILSEQ, f"{name}: {server} sends nonsense: too long for TCP") from None
+                    by_tcp = True
+                    break
+                except OSError as error:
+                    if isinstance(error, InterruptedError):
+                        raise
+                    failure = error
+                else:
+                    addresses += found[:most]
+                    ttl = min(ttl, lifetime)
+            else:
+                if addresses:
+                    return addresses, ttl
+                if failure.errno != EAGAIN:
+                    raise failure
+                attempt += 1
+        raise failure
+
+    def _ask_for(self, kind: int, server: str, name: str, wait: int, by_tcp: bool) -> tuple[list[str], int]:
+        """One question. Raises Truncated, OSError."""
+        try:
+            query = make_query(self._kernel.entropy.getrandbits(16), name, kind)
+            return (self._by_tcp if by_tcp else self._by_udp)(server, query, wait)
+        except SocketTimeout:
+            raise OSError(EAGAIN, f"{name}: {server} does not answer") from None
+        except Refused as error:
+            raise OSError(EPROTO, f"{name}: {server} answers with RCODE {error}") from None
+        except NoAddress:
+            raise OSError(EADDRNOTAVAIL, f"{name}: {server} knows no address") from None
+        except (Malformed, NotOurs) as error:
+            raise OSError(EILSEQ, f"{name}: {server} sends nonsense: {error}") from None
+        except ValueError as error:
+            raise OSError(EINVAL, str(error)) from None
 
     def _by_udp(self, server: str, query: bytes, wait: int) -> tuple[list[str], int]:
         deadline = self._kernel.clock.now_ns + wait * NS_PER_S
-        with UdpSocket(self._kernel) as sock:
+        with UdpSocket(self._kernel, family_of(server)) as sock:
             sock.connect((server, PORT))
             sock.settimeout(wait)
             sock.send(query)
@@ -127,7 +168,7 @@ class Resolver:
 
     def _by_tcp(self, server: str, query: bytes, wait: int) -> tuple[list[str], int]:
         """Each message has its length before it (RFC 1035 4.2.2)."""
-        with closing(TcpSocket(self._kernel, AF_INET, SOCK_STREAM)) as sock:
+        with closing(TcpSocket(self._kernel, family_of(server), SOCK_STREAM)) as sock:
             deadline = self._kernel.clock.now_ns + wait * NS_PER_S
             sock.settimeout(wait)
             sock.connect((server, PORT))

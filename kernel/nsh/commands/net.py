@@ -48,6 +48,8 @@ def ifconfig(shell: Shell, argv: list[str]) -> int:
             return OK
         if not settings.inet6:
             _set_ipv4(kernel, device, settings)
+        elif settings.dns is not None:
+            kernel.resolver.add_nameserver(settings.dns)
     except OSError:  # an MTU, a MAC, an address or a name server that there cannot be
         raise CommandError(ARGINVALID) from None
     if settings.dhcp:
