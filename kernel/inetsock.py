@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from errno import EINVAL, ENETUNREACH, ENOPROTOOPT, ENOTCONN
+from errno import EINVAL, ENETUNREACH, ENOPROTOOPT, ENOSYS, ENOTCONN
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kernel.core import ACT_BASE, check, lib, take_bytes
@@ -11,9 +11,14 @@ from kernel.inet import unpack_address
 from kernel.neighbor import resolve
 from kernel.sockbase import (
     AF_INET,
+    AF_INET6,
     IP_TOS,
     IP_TTL,
     IPPROTO_IP,
+    IPPROTO_IPV6,
+    IPV6_TCLASS,
+    IPV6_UNICAST_HOPS,
+    IPV6_V6ONLY,
     SO_ACCEPTCONN,
     SO_BINDTODEVICE,
     SO_ERROR,
@@ -50,6 +55,12 @@ OPTIONS: dict[tuple[int, int], int] = {
     (IPPROTO_IP, IP_TOS): lib.SOCK_TOS,
 }
 """Those of every kind: the core's number of the field."""
+
+OPTIONS6: dict[int, tuple[int, int]] = {
+    IPV6_UNICAST_HOPS: (lib.SOCK_TTL, 64),
+    IPV6_TCLASS: (lib.SOCK_TOS, 0),
+}
+"""Of AF_INET6, which has no IP_TTL and IP_TOS: field, and what -1 stands for."""
 
 _BUFSIZES = {
     SO_RCVBUF: ("NET_RECV_BUFSIZE", "NET_MAX_RECV_BUFSIZE"),
@@ -172,16 +183,32 @@ class InetSocket(Socket):
         if level == SOL_SOCKET and option == SO_LINGER:
             self._set_linger(value, name)
             return
-        field = self._options.get((level, option))
+        field = self._field(level, option)
         if field is None:
             super()._setopt(level, option, value)
             return
         if isinstance(value, (str, tuple)):
             raise os_error(EINVAL, f"{name}: {value!r}")
         value = int(value)
+        if level == IPPROTO_IPV6:
+            value = self._ipv6_value(option, value, name)
+            if option == IPV6_V6ONLY:
+                return
         if option in (SO_RCVBUF, SO_SNDBUF) and level == SOL_SOCKET:
             value = self._bufsize(*_BUFSIZES[option], value, name)
         check(type(self)._core_set(self._board, self.conn, field, value), name)
+
+    def _field(self, level: int, option: int) -> int | None:
+        """The core's number of an option, 0 for IPV6_V6ONLY, which it does not have; None: it is none of these."""
+        if level == IPPROTO_IPV6 and self.family == AF_INET6:
+            return 0 if option == IPV6_V6ONLY else OPTIONS6[option][0] if option in OPTIONS6 else None
+        return None if level == IPPROTO_IP and self.family == AF_INET6 else self._options.get((level, option))
+
+    def _ipv6_value(self, option: int, value: int, name: str) -> int:
+        """An AF_INET6 socket never speaks IPv4, as in NuttX, where IPV6_V6ONLY cannot be set at all (ENOSYS)."""
+        if option == IPV6_V6ONLY and not value:
+            raise os_error(ENOSYS, f"{name}: a socket of AF_INET6 speaks IPv6 only")
+        return OPTIONS6[option][1] if value == -1 and option in OPTIONS6 else value
 
     def _set_linger(self, value: Value, name: str) -> None:
         if not self._kernel.options.get("NET_SOLINGER", False):
@@ -211,7 +238,9 @@ class InetSocket(Socket):
             return (0, 0) if self._linger is None else (1, self._linger)
         if level == SOL_SOCKET and option == SO_ACCEPTCONN:
             return int(bool(self._get(lib.SOCK_FLAGS) & lib.SF_LISTENING))
-        field = self._options.get((level, option))
+        field = self._field(level, option)
+        if level == IPPROTO_IPV6 and field == 0:
+            return 1
         return super()._getopt(level, option) if field is None else self._get(field)
 
 

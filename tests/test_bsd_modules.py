@@ -133,7 +133,7 @@ def test_errors_are_the_exceptions_that_python_programs_catch() -> None:
                 seen.append(f"gaierror {error.errno == socket.EAI_NONAME}")
         return seen
 
-    with Stack(**BUFFERS) as s:
+    with Stack(NETDB_DNSCLIENT=False, **BUFFERS) as s:
         assert on(s, program) == ["timeout", "would block", "refused", "gaierror True"]
 
 
@@ -151,17 +151,43 @@ def test_a_socket_is_an_instance_of_socket() -> None:
 
 
 def test_getaddrinfo_knows_numbers_and_this_host() -> None:
-    with Stack(**BUFFERS) as s:
+    with Stack(NETDB_DNSCLIENT=False, **BUFFERS) as s:
         assert on(s, lambda: socket.getaddrinfo("10.0.1.9", 80, type=socket.SOCK_STREAM)) == [
             (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("10.0.1.9", 80))
         ]
-        found = on(s, lambda: socket.getaddrinfo(None, "7", flags=socket.AI_PASSIVE))
-        assert [entry[1:] for entry in found] == [(1, 6, "", ("0.0.0.0", 7)), (2, 17, "", ("0.0.0.0", 7))]
-        assert on(s, lambda: socket.getaddrinfo("localhost", None, proto=17))[0][4] == ("127.0.0.1", 0)
-        assert isinstance(on(s, lambda: socket.getaddrinfo("a", 1)), socket.gaierror)
-        assert isinstance(on(s, lambda: socket.getaddrinfo("1.2.3.4", "http")), socket.gaierror)
-        assert isinstance(on(s, lambda: socket.getaddrinfo("1.2.3.4", 1, family=10)), socket.gaierror)
+        found = on(s, lambda: socket.getaddrinfo(None, "7", flags=socket.AI_PASSIVE, type=socket.SOCK_DGRAM))
+        assert found == [(2, 2, 17, "", ("0.0.0.0", 7)), (10, 2, 17, "", ("::", 7, 0, 0))]
+        found = on(s, lambda: socket.getaddrinfo(None, 7, socket.AF_INET6))
+        assert found == [(10, 1, 6, "", ("::1", 7, 0, 0)), (10, 2, 17, "", ("::1", 7, 0, 0))]
+        found = on(s, lambda: socket.getaddrinfo("localhost", None, proto=17))
+        assert [entry[4] for entry in found] == [("127.0.0.1", 0), ("::1", 0, 0, 0)]
+        assert on(s, lambda: socket.getaddrinfo("fe80::1%eth0", 80, proto=6))[0][4] == ("fe80::1", 80, 0, 0)
         assert on(s, socket.gethostname) == s.kernel.options["LIBC_HOSTNAME"]
+
+
+@pytest.mark.parametrize(
+    ("args", "why"),
+    [
+        (("a", 1), socket.EAI_NONAME),
+        (("1.2.3.4", "http"), socket.EAI_NONAME),
+        (("1.2.3.4", 1, socket.AF_INET6), socket.EAI_NONAME),
+        (("fc00::1", 1, socket.AF_INET), socket.EAI_NONAME),
+        (("localhost", 1, 0, 0, 0, socket.AI_NUMERICHOST), socket.EAI_NONAME),
+        (("1.2.3.4", 1, 1), socket.EAI_FAMILY),
+    ],
+)
+def test_getaddrinfo_says_what_it_does_not_know(args: tuple[Any, ...], why: int) -> None:
+    with Stack(NETDB_DNSCLIENT=False, **BUFFERS) as s:
+        error = on(s, lambda: socket.getaddrinfo(*args))
+        assert isinstance(error, socket.gaierror) and error.errno == why
+
+
+def test_a_board_without_ipv6_has_ipv4_addresses_only() -> None:
+    with Stack(NET_IPv6=False, NETDB_DNSCLIENT=False, **BUFFERS) as s:
+        assert [row[4] for row in on(s, lambda: socket.getaddrinfo("localhost", 7, proto=6))] == [("127.0.0.1", 7)]
+        assert isinstance(on(s, lambda: socket.getaddrinfo(None, 7, socket.AF_INET6)), socket.gaierror)
+        assert isinstance(on(s, lambda: socket.getaddrinfo("::1", 7)), socket.gaierror)
+        assert on(s, lambda: socket.socket(socket.AF_INET6)).errno == errno.EAFNOSUPPORT
 
 
 def test_create_server_and_create_connection_give_back_what_they_cannot_use() -> None:

@@ -1,37 +1,49 @@
-"""Python's socket module for programs on a board: IPv4, names that are numbers, no default timeout.
+"""Python's socket module for programs on a board: IPv4 and IPv6, no default timeout.
 
-What it lacks of the original: address families but AF_INET and AF_PACKET, getaddrinfo() for names, socketpair(),
-fromfd(), ancillary data. Timeouts are rounded up to 0.1 s, as NuttX does. The errnos are NuttX's.
+What it lacks of the original: address families but AF_INET, AF_INET6 and AF_PACKET, sockets that speak both protocols,
+names of services, socketpair(), fromfd(), ancillary data. Timeouts are rounded up to 0.1 s, as NuttX does. The errnos
+are NuttX's. Names of hosts are looked up as the board is configured to.
 """
 
 from __future__ import annotations
 
+import socket as _host
 from abc import ABCMeta
-from errno import EINVAL
+from errno import EAFNOSUPPORT, EINVAL
 from socket import EAI_FAMILY, EAI_NONAME, gaierror, herror, htonl, htons, inet_aton, inet_ntoa, ntohl, ntohs
 from typing import TYPE_CHECKING, Any
 
 from kernel import socket as _socket
 from kernel.bsd import system
-from kernel.inet import inet_addr
-from kernel.inet import inet_ntoa as _text
+from kernel.netlib import netdb
+from kernel.sockbase import family_of
 from kernel.socket import *  # noqa: F403
-from kernel.socket import AF_INET, IPPROTO_TCP, IPPROTO_UDP, SO_REUSEADDR, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET
+from kernel.socket import (
+    AF_INET,
+    AF_INET6,
+    AF_UNSPEC,
+    IPPROTO_TCP,
+    IPPROTO_UDP,
+    SO_REUSEADDR,
+    SOCK_DGRAM,
+    SOCK_STREAM,
+    SOL_SOCKET,
+)
 
 if TYPE_CHECKING:
     from kernel.socket import Address, Socket
 
 error = OSError
 timeout = TimeoutError
-has_ipv6 = False
-AF_UNSPEC, PF_INET = 0, AF_INET
+has_ipv6 = True  # as in Python, whether a board speaks it is found out by asking for a socket (CONFIG_NET_IPv6)
+PF_INET, PF_INET6 = AF_INET, AF_INET6
 AI_PASSIVE, AI_NUMERICHOST = 1, 4
 INADDR_ANY, INADDR_LOOPBACK, INADDR_BROADCAST = 0, 0x7F000001, 0xFFFFFFFF
+_HOST = {AF_INET: _host.AF_INET, AF_INET6: _host.AF_INET6}  # the host's numbers, which are its own
 SOMAXCONN = 8  # CONFIG_NET_TCPBACKLOG_CONNS is what holds
 
 __all__ = [
     *_socket.__all__,
-    "AF_UNSPEC",
     "AI_NUMERICHOST",
     "AI_PASSIVE",
     "EAI_FAMILY",
@@ -40,6 +52,7 @@ __all__ = [
     "INADDR_BROADCAST",
     "INADDR_LOOPBACK",
     "PF_INET",
+    "PF_INET6",
     "SOMAXCONN",
     "SocketType",
     "create_connection",
@@ -109,14 +122,24 @@ def create_connection(
     *,
     all_errors: bool = False,
 ) -> Socket:
-    """A TCP connection to there. Raises OSError, gaierror."""
-    sock = socket(AF_INET, SOCK_STREAM)
+    """A TCP connection to there, to the first address of the host that takes it. Raises OSError, gaierror."""
+    failure: OSError | None = None
+    for family, kind, proto, _, peer in getaddrinfo(address[0], address[1], type=SOCK_STREAM):
+        try:
+            return _connection(socket(family, kind, proto), peer, timeout, source_address)
+        except OSError as error:
+            failure = error
+    assert failure is not None
+    raise failure
+
+
+def _connection(sock: Socket, peer: Address, timeout: float | None, source: Address | None) -> Socket:
     try:
         if timeout is not None:
             sock.settimeout(timeout)
-        if source_address is not None:
-            sock.bind(source_address)
-        sock.connect((gethostbyname(address[0]), address[1]))
+        if source is not None:
+            sock.bind(source)
+        sock.connect(peer)
     except BaseException:
         sock.close()
         raise
@@ -133,7 +156,7 @@ def create_server(
 ) -> Socket:
     """A TCP socket that listens there. Raises OSError, ValueError."""
     if reuse_port or dualstack_ipv6:
-        raise ValueError("this board has neither SO_REUSEPORT nor IPv6")
+        raise ValueError("this board has neither SO_REUSEPORT nor sockets that speak IPv4 and IPv6")
     sock = socket(family, SOCK_STREAM)
     try:
         sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
@@ -146,9 +169,20 @@ def create_server(
 
 
 def gethostbyname(hostname: str) -> str:
-    """The address of a host, which may be "localhost", or is a number already. Raises gaierror."""
+    """The IPv4 address of a host. Raises gaierror."""
+    return _addresses(hostname, AF_INET, 0)[0]
+
+
+def _addresses(host: str, family: int, flags: int) -> list[str]:
+    if host == "":
+        host = "0.0.0.0" if family != AF_INET6 else "::"
+    number, percent, _ = host.partition("%")
     try:
-        return _text(inet_addr(hostname))
+        if flags & AI_NUMERICHOST and netdb.numeric_address(number) is None:
+            raise netdb.GaiError
+        return netdb.gethostbyname(system().kernel, number if percent and ":" in number else host, family)
+    except InterruptedError:
+        raise
     except OSError:
         raise gaierror(EAI_NONAME, "Name or service not known") from None
 
@@ -156,17 +190,34 @@ def gethostbyname(hostname: str) -> str:
 def getaddrinfo(
     host: str | None, port: int | str | None, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
 ) -> list[tuple[int, int, int, str, Address]]:
-    """What connects to there, by kind of socket. Raises gaierror: a name, or a service that is no number."""
-    if family not in (AF_UNSPEC, AF_INET):
+    """What connects to there, by address and kind of socket; IPv6 only if the board speaks it.
+
+    Raises gaierror: no such name or service, which has to be a number.
+    """
+    if family not in (AF_UNSPEC, AF_INET, AF_INET6):
         raise gaierror(EAI_FAMILY, "Address family for hostname not supported")
-    default = "0.0.0.0" if flags & AI_PASSIVE else "127.0.0.1"
-    address = default if host is None else gethostbyname(host)
     try:
         number = int(port or 0)
     except ValueError:
         raise gaierror(EAI_NONAME, "Name or service not known") from None
+    found = _own(family, flags) if host is None else _addresses(host, family, flags)
     kinds = ((SOCK_STREAM, IPPROTO_TCP), (SOCK_DGRAM, IPPROTO_UDP))
-    return [(AF_INET, k, p, "", (address, number)) for k, p in kinds if type in (0, k) and proto in (0, p)]
+    return [
+        (family_of(ip), k, p, "", (ip, number, 0, 0) if ":" in ip else (ip, number))
+        for ip in found
+        for k, p in kinds
+        if type in (0, k) and proto in (0, p)
+    ]
+
+
+def _own(family: int, flags: int) -> list[str]:
+    """This board's addresses in either family, as getaddrinfo() has them for no host; IPv4 first, as in NuttX."""
+    four, six = ("0.0.0.0", "::") if flags & AI_PASSIVE else ("127.0.0.1", "::1")
+    both = [four, *([six] if system().kernel.options["NET_IPv6"] else [])]
+    found = [ip for ip in both if family in (AF_UNSPEC, family_of(ip))]
+    if not found:
+        raise gaierror(EAI_FAMILY, "Address family for hostname not supported")
+    return found
 
 
 def gethostname() -> str:
@@ -185,13 +236,13 @@ def has_dualstack_ipv6() -> bool:
 
 def inet_pton(family: int, address: str) -> bytes:
     """Text to bytes. Raises OSError."""
-    if family != AF_INET or address.count(".") != 3:
-        raise OSError("illegal IP address string passed to inet_pton")
-    return inet_aton(address)
+    if family not in (AF_INET, AF_INET6):
+        raise OSError(EAFNOSUPPORT, f"unknown address family {family}")
+    return _host.inet_pton(_HOST[family], address)
 
 
 def inet_ntop(family: int, packed: Any) -> str:
     """Bytes to text. Raises OSError, ValueError."""
-    if family != AF_INET:
+    if family not in (AF_INET, AF_INET6):
         raise ValueError(f"unknown address family {family}")
-    return inet_ntoa(packed)
+    return _host.inet_ntop(_HOST[family], packed)
