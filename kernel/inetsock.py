@@ -33,7 +33,7 @@ from kernel.sockbase import (
     Socket,
     os_error,
 )
-from kernel.sockname import NAME_LEN, name_of, port_of
+from kernel.sockname import NAME_LEN, name_of, name_text, port_of
 from kernel.sockopt import Value
 from kernel.sync import Semaphore
 
@@ -98,7 +98,7 @@ class InetSocket(Socket):
         if self.conn < 0:
             return f"{kind}, closed"
         own, peer = self._name(peer=False), self._name(peer=True)
-        return f"{kind} {_text(own)}" + (f", peer {_text(peer)}" if peer[1] else "")
+        return f"{kind} {name_text(own)}" + (f", peer {name_text(peer)}" if peer[1] else "")
 
     def semaphores(self) -> tuple[int, ...]:
         """Readers' and senders'."""
@@ -242,8 +242,3 @@ class InetSocket(Socket):
         if level == IPPROTO_IPV6 and field == 0:
             return 1
         return super()._getopt(level, option) if field is None else self._get(field)
-
-
-def _text(name: Address) -> str:
-    """Host and port with a colon between them; of IPv6 with brackets, as in RFC 3986."""
-    return f"[{name[0]}]:{name[1]}" if len(name) > 2 else f"{name[0]}:{name[1]}"

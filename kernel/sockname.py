@@ -52,6 +52,11 @@ def port_of(address: Address) -> int:
     return address[1]
 
 
+def name_text(name: Address) -> str:
+    """Host and port with a colon between them; of IPv6 with brackets, as in RFC 3986."""
+    return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
+
+
 def name_of(kernel: Kernel, raw: bytes) -> Address:
     """An address as programs see it, of the core's NAME_LEN bytes."""
     return named(kernel, raw[:16], int.from_bytes(raw[16:20], "little"))

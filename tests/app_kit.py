@@ -9,10 +9,11 @@ from typing import Any
 from board import Bench, Board
 from kernel.kernel import SIGKILL
 from kernel.nsh.main import Job, run_command
-from kernel.socket import AF_INET, SOCK_STREAM
+from kernel.sockbase import family_of
+from kernel.socket import SOCK_STREAM
 from kernel.tcp import tcp_connections
 
-SERVER = "10.0.1.2"
+SERVER, SERVER6 = "10.0.1.2", "fc00::2"
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def kill(board: Board, name: str, signo: int = SIGKILL) -> None:
 
 def dial(sys: Any, port: int, address: str = SERVER) -> Any:
     """A connection."""
-    sock = sys.socket(AF_INET, SOCK_STREAM)
+    sock = sys.socket(family_of(address), SOCK_STREAM)
     sock.connect((address, port))
     return sock
 

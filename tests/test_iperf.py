@@ -193,7 +193,7 @@ def test_a_command_line_that_makes_no_sense_is_refused(line: str, first: str) ->
     with Board() as board:
         reply = board.nsh(line)
         assert reply.lines[0] == first and not reply.ok
-        assert reply.lines[1] == "USAGE: iperf [-sua] [-c <ip>] [-B <ip>] [-p <port>] [-i <interval>] [-t <time>]"
+        assert reply.lines[1] == "USAGE: iperf [-suVa] [-c <ip>] [-B <ip>] [-p <port>] [-i <interval>] [-t <time>]"
         assert "  -s, --server         be the server" in reply.lines
 
 

@@ -33,7 +33,7 @@ def test_what_is_sent_comes_back_until_the_caller_ends() -> None:
         assert ask(client, talk) == data
         assert job.text == "Start echo server\n"
         server.run(1)
-        assert sockets(server) == ["LISTEN"]
+        assert sockets(server) == ["LISTEN"] * 2
 
 
 def test_a_line_that_says_exit_ends_the_connection() -> None:

@@ -43,7 +43,7 @@ def web(*commands: str, **options: Any) -> Iterator[tuple[Board, Any]]:
         yield server, request
         server.run(15)
         assert server.reports == client.reports == []
-        assert sockets(server) == ["LISTEN"] and pids(server, "httpd") == []
+        assert sockets(server) == ["LISTEN"] * 2 and pids(server, "httpd") == []
 
 
 def get(path: str) -> bytes:
@@ -196,7 +196,7 @@ def test_killing_it_ends_its_connections() -> None:
         job = start(server, "webserver")
         client.spawn(lambda sys: (dial(sys, PORT), sys.sleep(5)), name="caller")
         client.run(1)
-        assert len(sockets(server)) == 2 and job.text == "Starting webserver\n"
+        assert len(sockets(server)) == 3 and job.text == "Starting webserver\n"
         kill(server, "webserver")
         server.run(10)
         assert job.done and sockets(server) == [] and server.kernel.heap.stats().nused == nused

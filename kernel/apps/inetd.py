@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from kernel.apps.output import complain
 from kernel.apps.tcpecho import BUFSIZE
 from kernel.apps.tcpserver import Crew, Handler, listen_on, serve
-from kernel.socket import AF_INET, SOCK_DGRAM, Socket
+from kernel.nsh.commands.options import getopt
+from kernel.socket import AF_INET, AF_INET6, SOCK_DGRAM, Socket
 
 if TYPE_CHECKING:
     from kernel.socket import Address, TcpSocket
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 ECHO, DISCARD, CHARGEN = 7, 9, 19
 RESERVED = 1024  # below are servers: answering what claims to be one's answer would go on for ever
-NOBODY = "0.0.0.0"
+NOBODY = ("0.0.0.0", "::")
 LONGEST = 65507  # bytes of a UDP datagram
 
 WIDTH = 72
@@ -80,38 +81,51 @@ def answers(sock: Socket, answer: Callable[[bytes], bytes] | None) -> None:
 
 def may_answer(sender: Address) -> bool:
     """Whether somebody is there, and is no server."""
-    return bool(sender[0] != NOBODY and sender[1] >= RESERVED)
+    return bool(sender[0] not in NOBODY and sender[1] >= RESERVED)
 
 
 def main(sys: Sys) -> int:
-    """inetd: until a signal comes. A port that is taken is left out, with a complaint."""
-    options = sys.kernel.options
+    """inetd [-4] [-6]: of IPv4 unless told otherwise, until a signal comes.
+
+    A port that is taken is left out, with a complaint.
+    """
+    given, rest = getopt(sys.argv, "46")
+    letters = [flag for flag, _ in given] or ["4"]
+    if rest or not set(letters) <= ({"4", "6"} if sys.kernel.options["NET_IPv6"] else {"4"}):
+        complain(sys, f"Usage: {sys.argv[0]} [-4] [-6]\n")
+        return 1
     forever = sys.semaphore()
     try:
         with Crew(sys) as crew:
-            for port, name in NAMES.items():
-                _start(sys, crew, f"{name}/tcp", partial(tcp_service, sys, port))
-                if options["NET_UDP"]:
-                    _start(sys, crew, f"{name}/udp", partial(udp_service, sys, port))
+            for letter in sorted(set(letters)):
+                _start_all(sys, crew, letter)
             forever.wait()
     finally:
         forever.destroy()
     return 0
 
 
+def _start_all(sys: Sys, crew: Crew, letter: str) -> None:
+    family, suffix = (AF_INET6, "6") if letter == "6" else (AF_INET, "")
+    for port, name in NAMES.items():
+        _start(sys, crew, f"{name}/tcp{suffix}", partial(tcp_service, sys, port, family))
+        if sys.kernel.options["NET_UDP"]:
+            _start(sys, crew, f"{name}/udp{suffix}", partial(udp_service, sys, port, family))
+
+
 Service = tuple[Socket, Callable[[Any], None]]
 """A socket, and what the task does that has it."""
 
 
-def tcp_service(sys: Sys, port: int) -> Service:
+def tcp_service(sys: Sys, port: int, family: int) -> Service:
     """Raises OSError (EADDRINUSE)."""
-    listener = listen_on(sys, port)
-    return listener, lambda own: serve(own, listener, TCP[port], NAMES[port])
+    listener = listen_on(sys, port, family=family)
+    return listener, lambda own: serve(own, [listener], TCP[port], NAMES[port])
 
 
-def udp_service(sys: Sys, port: int) -> Service:
+def udp_service(sys: Sys, port: int, family: int) -> Service:
     """Raises OSError (EADDRINUSE)."""
-    sock = sys.socket(AF_INET, SOCK_DGRAM)
+    sock = sys.socket(family, SOCK_DGRAM)
     try:
         sock.bind(("", port))
     except OSError:

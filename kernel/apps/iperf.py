@@ -10,18 +10,19 @@ from contextlib import closing
 from errno import ENOMEM
 from typing import TYPE_CHECKING
 
-from kernel.apps.iperfplan import Plan, UsageError, given_options, make_plan, own_address, usage
+from kernel.apps.iperfplan import Plan, UsageError, given_options, make_plan, usage
 from kernel.apps.iperfreport import Meter
 from kernel.apps.iperfudp import FIN_TRIES, LINGER, Losses, datagram, fin, server_report
 from kernel.apps.output import words
 from kernel.apps.tcpserver import Crew, stream
 from kernel.kernel import SIGINT
-from kernel.socket import AF_INET, SO_REUSEADDR, SOCK_DGRAM, SOL_SOCKET, Socket
+from kernel.socket import SO_REUSEADDR, SOCK_DGRAM, SOL_SOCKET, Address, Socket
+from kernel.sockname import name_text
 
 if TYPE_CHECKING:
     from kernel.syscalls import Sys
 
-UDP_TX, BUFSIZE = 1472, 16 << 10
+BUFSIZE = 16 << 10
 RX_TIMEOUT = 10  # s
 MAX_DELAY = 64  # times 10 ms, between attempts of a UDP client without memory
 
@@ -68,24 +69,24 @@ class Run:
     # TCP
 
     def _tcp_server(self) -> None:
-        listener = stream(self.sys)
+        listener = stream(self.sys, self.plan.family)
         with listener:
             self._listen(listener)
             listener.listen(5)
             client, peer = listener.accept()
             with client:
-                self.sys.print(f"accept: {peer[0]}:{peer[1]}")
+                self.sys.print(f"accept: {name_text(peer)}")
                 self._timeout(client)
                 self.meter.start()
                 while not self.meter.over:
                     n = len(client.recv(BUFSIZE))
                     if n == 0:
-                        self.sys.print(f"closed by the peer: {peer[0]}:{peer[1]}")
+                        self.sys.print(f"closed by the peer: {name_text(peer)}")
                         return
                     self.meter.total += n
 
     def _tcp_client(self) -> None:
-        with stream(self.sys) as sock:
+        with stream(self.sys, self.plan.family) as sock:
             sock.connect((self.plan.peer, self.plan.port))
             self.meter.start()
             data = bytes(BUFSIZE)
@@ -95,14 +96,14 @@ class Run:
     # UDP
 
     def _udp_server(self) -> None:
-        with self.sys.socket(AF_INET, SOCK_DGRAM) as sock:
+        with self.sys.socket(self.plan.family, SOCK_DGRAM) as sock:
             self._listen(sock)
             self.sys.print(f"want recv={BUFSIZE}")
             losses = Losses()
             while not self.meter.over:
                 data, peer = sock.recvfrom(BUFSIZE)
                 if not self.meter.started:
-                    self.sys.print(f"accept: {peer[0]}:{peer[1]}")
+                    self.sys.print(f"accept: {name_text(peer)}")
                     self._timeout(sock)
                     self.meter.start()
                 self.meter.total += len(data)
@@ -110,7 +111,7 @@ class Run:
                     self.meter.stop()
                     self._answer(sock, data, peer, losses)
 
-    def _answer(self, sock: Socket, data: bytes, peer: tuple[str, int], losses: Losses) -> None:
+    def _answer(self, sock: Socket, data: bytes, peer: Address, losses: Losses) -> None:
         """Tells the client what came, again as often as it asks for it: the answer may be lost."""
         report = server_report(data, self.meter.total, self.meter.elapsed_ns, losses)
         if self.sys.kernel.options.get("NET_SOCKOPTS"):
@@ -124,15 +125,15 @@ class Run:
         sock.sendto(report, peer)
 
     def _udp_client(self) -> None:
-        with self.sys.socket(AF_INET, SOCK_DGRAM) as sock:
+        with self.sys.socket(self.plan.family, SOCK_DGRAM) as sock:
             sock.connect((self.plan.peer, self.plan.port))
             self.meter.start()
             number = 0
             try:
                 while not self.meter.over:
                     number += 1
-                    self._send(sock, datagram(number, self.sys.now_ns, UDP_TX))
-                    self.meter.total += UDP_TX
+                    self._send(sock, datagram(number, self.sys.now_ns, self.plan.size))
+                    self.meter.total += self.plan.size
             except InterruptedError:
                 pass
             except OSError as error:
@@ -159,8 +160,8 @@ class Run:
             sock.settimeout(0.25)
             for _ in range(FIN_TRIES):
                 try:
-                    sock.send(fin(number, self.sys.now_ns, UDP_TX))
-                    sock.recv(UDP_TX)
+                    sock.send(fin(number, self.sys.now_ns, self.plan.size))
+                    sock.recv(self.plan.size)
                     return
                 except TimeoutError:
                     continue
@@ -169,7 +170,7 @@ class Run:
                 except OSError:
                     return
         else:
-            sock.send(fin(number, self.sys.now_ns, UDP_TX))
+            sock.send(fin(number, self.sys.now_ns, self.plan.size))
 
 
 def abort(sys: Sys) -> None:
@@ -180,13 +181,13 @@ def abort(sys: Sys) -> None:
 
 
 def main(sys: Sys) -> int:
-    """iperf -s|-c ip [-u] [-B ip] [-p port] [-i interval] [-t time], or iperf -a."""
+    """iperf -s|-c ip [-u] [-V] [-B ip] [-p port] [-i interval] [-t time], or iperf -a."""
     try:
         given = given_options(sys.argv)
         if "a" in given:
             abort(sys)
             return 0
-        plan = make_plan(sys, given, own_address(sys, given))
+        plan = make_plan(sys, given)
     except UsageError as error:
         sys.print(f"{error}\n{usage(sys.argv[0])}", end="")
         return 1
@@ -195,7 +196,7 @@ def main(sys: Sys) -> int:
     sys.print(plan.describe())
     heap = sys.kernel.heap
     try:
-        buffer = heap.malloc(UDP_TX if plan.udp and not plan.server else BUFSIZE, "iperf buffer")
+        buffer = heap.malloc(plan.size if plan.udp and not plan.server else BUFSIZE, "iperf buffer")
     except OSError:
         sys.print("create buffer: not enough memory")
         return 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kernel.apps.output import perror
-from kernel.apps.tcpserver import listen_on, serve
+from kernel.apps.tcpserver import listen_on_both, serve
 
 if TYPE_CHECKING:
     from kernel.socket import TcpSocket
@@ -22,13 +22,13 @@ def echo(_sys: Sys, client: TcpSocket) -> None:
 
 
 def main(sys: Sys) -> int:
-    """tcpecho: on CONFIG_EXAMPLES_TCPECHO_PORT, until a signal comes."""
+    """tcpecho: on CONFIG_EXAMPLES_TCPECHO_PORT, of IPv6, too, until a signal comes."""
     options = sys.kernel.options
     sys.print("Start echo server")
     try:
-        listener = listen_on(sys, int(options["EXAMPLES_TCPECHO_PORT"]), int(options["EXAMPLES_TCPECHO_BACKLOG"]))
+        listeners = listen_on_both(sys, int(options["EXAMPLES_TCPECHO_PORT"]), int(options["EXAMPLES_TCPECHO_BACKLOG"]))
     except OSError as error:
         perror(sys, "ERROR: failed to bind socket.\n", error)
         return 1
-    serve(sys, listener, echo, "tcpecho", int(options["EXAMPLES_TCPECHO_NCONN"]) - 1)
+    serve(sys, listeners, echo, "tcpecho", int(options["EXAMPLES_TCPECHO_NCONN"]) - 1)
     return 0

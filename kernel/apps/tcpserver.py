@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from errno import ENOMEM
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from kernel.errors import TaskExit
-from kernel.socket import AF_INET, SO_KEEPALIVE, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, Socket, TcpSocket
+from kernel.socket import AF_INET, AF_INET6, SO_KEEPALIVE, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, Socket, TcpSocket
 from kernel.syslog import LOG_WARNING
 
 if TYPE_CHECKING:
@@ -55,9 +56,9 @@ def stream(sys: Sys, family: int = AF_INET) -> TcpSocket:
     return sock
 
 
-def listen_on(sys: Sys, port: int, backlog: int = 5) -> TcpSocket:
+def listen_on(sys: Sys, port: int, backlog: int = 5, family: int = AF_INET) -> TcpSocket:
     """A socket that takes calls, also if connections of an earlier one still linger. Raises OSError (EADDRINUSE)."""
-    sock = stream(sys)
+    sock = stream(sys, family)
     try:
         if sys.kernel.options.get("NET_SOCKOPTS"):
             sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
@@ -69,19 +70,45 @@ def listen_on(sys: Sys, port: int, backlog: int = 5) -> TcpSocket:
     return sock
 
 
-def accept(sys: Sys, listener: TcpSocket) -> TcpSocket:
+def listen_on_both(sys: Sys, port: int, backlog: int = 5) -> list[TcpSocket]:
+    """A socket for IPv4 and, if the board speaks it and has a connection left for it, one for IPv6. Raises OSError."""
+    listeners = [listen_on(sys, port, backlog)]
+    if sys.kernel.options["NET_IPv6"]:
+        try:
+            listeners.append(listen_on(sys, port, backlog, AF_INET6))
+        except OSError as error:
+            if error.errno != ENOMEM:
+                listeners[0].close()
+                raise
+            sys.syslog(LOG_WARNING, f"port {port} is open for IPv4 only: there is no connection left")
+    return listeners
+
+
+def accept(sys: Sys, *listeners: TcpSocket) -> TcpSocket:
     """The next connection. If CONFIG_NET_TCP_KEEPALIVE, a peer that is gone without a word is found out.
 
     Raises OSError, InterruptedError.
     """
-    client, _ = listener.accept()
+    client = listeners[0].accept()[0] if len(listeners) == 1 else _accept_any(sys, listeners)
     if sys.kernel.options["NET_TCP_KEEPALIVE"] and sys.kernel.options["NET_SOCKOPTS"]:
         client.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1)
     return client
 
 
-def serve(sys: Sys, listener: TcpSocket, handler: Handler, name: str, most: int = 0) -> None:
-    """Takes calls until a signal comes or the listener fails; closes it then, and all connections.
+def _accept_any(sys: Sys, listeners: Sequence[TcpSocket]) -> TcpSocket:
+    """Whoever is heard of may be gone again when it is its turn."""
+    for listener in listeners:
+        listener.setblocking(False)
+    while True:
+        for ready in sys.select(listeners)[0]:
+            with suppress(BlockingIOError):
+                client, _ = ready.accept()
+                assert isinstance(client, TcpSocket)
+                return client
+
+
+def serve(sys: Sys, listeners: Sequence[TcpSocket], handler: Handler, name: str, most: int = 0) -> None:
+    """Takes calls until a signal comes or a listener fails; closes them then, and all connections.
 
     ``most``: connections at a time, the others wait; 0: as many as there are. An OSError in ``handler`` ends its
     connection only. Raises OSError.
@@ -97,12 +124,15 @@ def serve(sys: Sys, listener: TcpSocket, handler: Handler, name: str, most: int 
 
         return body
 
-    with listener, Crew(sys) as crew:
+    with ExitStack() as stack:
+        for listener in listeners:
+            stack.enter_context(listener)
+        crew = stack.enter_context(Crew(sys))
         try:
             while True:
                 if most and places.wait() < 0:
                     return
-                client = accept(sys, listener)
+                client = accept(sys, *listeners)
                 try:
                     crew.start(connection(client), name, client)
                 except OSError as error:

@@ -15,6 +15,7 @@ from kernel.nsh.commands.options import getopt
 from kernel.nsh.main import make_shell
 from kernel.nsh.numbers import atoi
 from kernel.nsh.shell import GREETING
+from kernel.socket import AF_INET, AF_INET6
 from kernel.syslog import LOG_ERR
 
 if TYPE_CHECKING:
@@ -51,17 +52,20 @@ def start_session(sys: Sys, client: TcpSocket) -> None:
 
 
 def main(sys: Sys) -> int:
-    """telnetd [-4] [-p port]: until it is killed."""
-    port = int(sys.kernel.options["SYSTEM_TELNETD_PORT"])
-    given, _ = getopt(sys.argv, "4p:")
+    """telnetd [-4|-6] [-p port]: until it is killed."""
+    port, family = int(sys.kernel.options["SYSTEM_TELNETD_PORT"]), AF_INET
+    families = {"4": AF_INET, **({"6": AF_INET6} if sys.kernel.options["NET_IPv6"] else {})}
+    given, _ = getopt(sys.argv, "46p:")
     for flag, value in given:
         if flag == "p":
             port = atoi(value)
-        elif flag != "4":
-            complain(sys, f"Usage: {sys.argv[0]} [-4] [-p port]\n")
+        elif flag in families:
+            family = families[flag]
+        else:
+            complain(sys, f"Usage: {sys.argv[0]} [-4|-6] [-p port]\n")
             return 1
     try:
-        listener = listen_on(sys, port)
+        listener = listen_on(sys, port, family=family)
     except (OSError, OverflowError) as error:
         sys.syslog(LOG_ERR, f"port {port}: {error}")
         return 1

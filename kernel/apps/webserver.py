@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kernel.apps.httprequest import REASONS, HttpError, header, parse, quote, receive
 from kernel.apps.output import perror
-from kernel.apps.tcpserver import listen_on, serve
+from kernel.apps.tcpserver import listen_on_both, serve
 from kernel.fs.node import Directory, File, Node
 from kernel.fs.openfile import OpenFile
 from kernel.fs.vfs import fullpath
@@ -154,12 +154,12 @@ def handle(sys: Sys, client: TcpSocket) -> None:
 
 
 def main(sys: Sys) -> int:
-    """webserver: on port 80, until a signal comes."""
+    """webserver: on port 80, of IPv6, too, until a signal comes."""
     sys.print("Starting webserver")
     try:
-        listener = listen_on(sys, PORT)
+        listeners = listen_on_both(sys, PORT)
     except OSError as error:
         perror(sys, f"webserver: port {PORT}", error)
         return 1
-    serve(sys, listener, handle, "httpd")
+    serve(sys, listeners, handle, "httpd")
     return 0
