@@ -38,7 +38,8 @@ Sent         0000  0000  0000  0000  0000  0000
 ETH0 = """\
 eth0\tLink encap:Ethernet HWaddr 02:00:00:00:00:02 at RUNNING mtu 1500
 \tinet addr:10.0.1.2 DRaddr:10.0.1.1 Mask:255.255.255.0
-	inet6 DRaddr: ::
+\tinet6 addr: fc00::2/112
+\tinet6 DRaddr: fc00::1
 
 \tRX: Received Fragment Errors   Bytes   
 \t    00000001 00000000 00000000 4e              
@@ -53,8 +54,8 @@ eth0\tLink encap:Ethernet HWaddr 02:00:00:00:00:02 at RUNNING mtu 1500
 LO = """\
 lo\tLink encap:Local Loopback at RUNNING mtu 1518
 \tinet addr:127.0.0.1 DRaddr:127.0.0.1 Mask:255.0.0.0
-	inet6 addr: ::1/128
-	inet6 DRaddr: ::1
+\tinet6 addr: ::1/128
+\tinet6 DRaddr: ::1
 
 \tRX: Received Fragment Errors   Bytes   
 \t    00000000 00000000 00000000 0               
