@@ -193,9 +193,9 @@ class Board:
 
     def _configure_ipv6(self, eth0: NetDevice) -> None:
         get = self.config.__getitem__
-        own = int.from_bytes(address(get, "NETINIT_IPv6ADDR"), "big") + self.number
+        own = int.from_bytes(option_address(get, "NETINIT_IPv6ADDR"), "big") + self.number
         eth0.ip6.set(unpack_address(own.to_bytes(16, "big")), preflen6(get))
-        eth0.ip6.router = unpack_address(address(get, "NETINIT_DRIPv6ADDR"))
+        eth0.ip6.router = unpack_address(option_address(get, "NETINIT_DRIPv6ADDR"))
 
     # Time
 

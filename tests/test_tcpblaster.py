@@ -115,3 +115,20 @@ def test_a_command_line_that_makes_no_sense_is_refused(line: str, why: str) -> N
 def test_the_payload_is_printable_and_as_long_as_asked_for() -> None:
     data = payload(4096)
     assert len(data) == 4096 and data[:95] == bytes(range(0x20, 0x7F)) and data[95:96] == b" "
+
+
+def test_they_speak_ipv6_if_configured_to() -> None:
+    options = {"EXAMPLES_TCPBLASTER_IPv6": True, "EXAMPLES_TCPBLASTER_SERVERIPv6ADDR_8": 2}
+    with pair(LINK_MBPS=RATE, **options) as (server, client):
+        got = start(server, "tcpserver")
+        sent = start(client, "tcpclient")
+        client.run(1)
+        kill(client, "tcpclient")
+        assert server.run_until(lambda: got.done, 5)
+        wrong = client.nsh("tcpclient 10.0.1.2")
+    zeros = ":".join(["0000"] * 6)
+    assert sent.text.startswith(f"Connecting to IPv6 Address: 00fc:{zeros}:0200\nclient: Connected\n")
+    assert got.text.startswith(f"Binding to IPv6 Address: 0000:{zeros}:0000\nserver: Accepting connections on port ")
+    rates = sorted(float(g[4]) for g in GOT.findall(got.text))
+    assert rates[len(rates) // 2] == pytest.approx(RATE * 1e6 / 8 / 1024 * 1440 / 1538, rel=0.01)
+    assert wrong.lines[0] == "ERROR: <server-addr> is invalid" and not wrong.ok

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 from scapy.layers.inet import IP, UDP
+from scapy.layers.inet6 import IPv6
 from shell_kit import Terminal
 
 from board import Board
 from kernel.apps.udpblaster import payload
+from kernel.neighbor import neighbor_set
 
 DATA = 1514 - 14 - 20 - 8
 
@@ -80,3 +82,17 @@ def test_a_port_in_use_cannot_be_sent_from(board: Board) -> None:
 def test_it_is_there_if_configured() -> None:
     with Board(EXAMPLES_UDPBLASTER=False) as board:
         assert board.nsh("udpblaster").text == "nsh: udpblaster: command not found\n"
+
+
+def test_it_speaks_ipv6_if_configured_to() -> None:
+    with Board(LINK_MBPS=100, EXAMPLES_UDPBLASTER_IPv6=True) as board:
+        board.boot()
+        wire = board.eth0.wire()
+        neighbor_set(board.kernel, board.kernel.net.device("eth0"), "fc00::1", bytes.fromhex("020000000001"))
+        board.nsh("udpblaster &")
+        frames = [frame for frame in wire.sniff(timeout=0.01) if UDP in frame]
+        assert len(frames) > 50
+        for frame in frames:
+            assert (frame[IPv6].src, frame[UDP].sport) == ("fc00::2", 5472)
+            assert (frame[IPv6].dst, frame[UDP].dport) == ("fc00::1", 5471)
+            assert bytes(frame[UDP].payload) == payload(DATA - 20)

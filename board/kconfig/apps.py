@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from board.kconfig.ipv6 import address_words
 from board.kconfig.option import default_stack, flag, hexadecimal, integer, string
 
 APPS = [
@@ -11,6 +12,13 @@ APPS = [
     flag("EXAMPLES_UDPBLASTER", False, "the udpblaster program", "NET_UDP"),
     hexadecimal("EXAMPLES_UDPBLASTER_TARGETIP", 0x0A000002, "the address that it sends from", "EXAMPLES_UDPBLASTER"),
     hexadecimal("EXAMPLES_UDPBLASTER_HOSTIP", 0x0A000001, "the address that it sends to", "EXAMPLES_UDPBLASTER"),
+    flag("EXAMPLES_UDPBLASTER_IPv6", False, "it speaks IPv6, and no IPv4", "EXAMPLES_UDPBLASTER", "NET_IPv6"),
+    *address_words(
+        "EXAMPLES_UDPBLASTER_TARGETIPv6", "the address that it sends from", "fc00::2", "EXAMPLES_UDPBLASTER_IPv6"
+    ),
+    *address_words(
+        "EXAMPLES_UDPBLASTER_HOSTIPv6", "the address that it sends to", "fc00::1", "EXAMPLES_UDPBLASTER_IPv6"
+    ),
     flag("EXAMPLES_TCPECHO", False, "the tcpecho program", "NET_TCP"),
     integer("EXAMPLES_TCPECHO_PORT", 80, "the port that it listens on", "EXAMPLES_TCPECHO", low=1, high=65535),
     integer("EXAMPLES_TCPECHO_BACKLOG", 8, "calls that may wait there", "EXAMPLES_TCPECHO", low=1, high=65535),
@@ -19,6 +27,10 @@ APPS = [
     integer("EXAMPLES_TCPBLASTER_SENDSIZE", 4096, "bytes of a send", "EXAMPLES_TCPBLASTER", low=1, high=1 << 20),
     integer("EXAMPLES_TCPBLASTER_GROUPSIZE", 50, "sends between two lines", "EXAMPLES_TCPBLASTER", low=1),
     hexadecimal("EXAMPLES_TCPBLASTER_SERVERIP", 0x0A000001, "the address that tcpclient calls", "EXAMPLES_TCPBLASTER"),
+    flag("EXAMPLES_TCPBLASTER_IPv6", False, "they speak IPv6, and no IPv4", "EXAMPLES_TCPBLASTER", "NET_IPv6"),
+    *address_words(
+        "EXAMPLES_TCPBLASTER_SERVERIPv6ADDR", "the address that tcpclient calls", "fc00::1", "EXAMPLES_TCPBLASTER_IPv6"
+    ),
     integer("EXAMPLES_TCPBLASTER_SERVER_PORTNO", 5471, "its port", "EXAMPLES_TCPBLASTER", low=1, high=65535),
     flag("NETUTILS_IPERF", False, "the iperf program", "NET"),
     string("NETUTILS_IPERFTEST_DEVNAME", "eth0", "the interface whose address it has", "NETUTILS_IPERF"),

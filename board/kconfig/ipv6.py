@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from board.kconfig.option import Option, Value, flag, hexadecimal, integer
-from kernel.inet import IN6ADDR_ANY, option_address, unpack_address
+from kernel.inet import IN6ADDR_ANY, option_address, pack_ipv6, unpack_address
 
 
-def _words(name: str, what: str, *values: int, needs: str = "NSH_NETINIT") -> list[Option]:
+def address_words(name: str, what: str, default: str, needs: str) -> list[Option]:
     """The eight 16-bit options that NuttX has for one address."""
-    names = [f"{name}_{i}" for i in range(1, 9)]
+    packed = pack_ipv6(default)
+    words = [int.from_bytes(packed[i : i + 2], "big") for i in range(0, 16, 2)]
     return [
-        hexadecimal(n, v, f"{what}, word {n[-1]} of 8", needs, "NET_IPv6")._replace(high=0xFFFF)
-        for n, v in zip(names, values, strict=True)
+        hexadecimal(f"{name}_{i}", word, f"{what}, word {i} of 8", needs, "NET_IPv6")._replace(high=0xFFFF)
+        for i, word in enumerate(words, 1)
     ]
 
 
@@ -45,10 +46,10 @@ IPV6 = [
     integer(
         "NET_ICMPv6_NPOLLWAITERS", 1, "tasks that may poll() one at a time", "NET_ICMPv6_SOCKET", low=1, high=65535
     ),
-    *_words("NETINIT_IPv6ADDR", "IPv6 address of eth0", 0xFC00, 0, 0, 0, 0, 0, 0, 2),
-    *_words("NETINIT_DRIPv6ADDR", "its router", 0xFC00, 0, 0, 0, 0, 0, 0, 1),
-    *_words("NETINIT_IPv6NETMASK", "its mask", *[0xFFFF] * 7, 0),
+    *address_words("NETINIT_IPv6ADDR", "IPv6 address of eth0", "fc00::2", "NSH_NETINIT"),
+    *address_words("NETINIT_DRIPv6ADDR", "its router", "fc00::1", "NSH_NETINIT"),
+    *address_words("NETINIT_IPv6NETMASK", "its mask", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:0", "NSH_NETINIT"),
     integer("NETDB_MAX_IPv6ADDR", 1, "IPv6 addresses of a host that count", "LIBC_NETDB", "NET_IPv6", low=1, high=255),
     flag("NETDB_DNSSERVER_IPv6", False, "the first name server has an IPv6 address", "NETDB_DNSCLIENT", "NET_IPv6"),
-    *_words("NETDB_DNSSERVER_IPv6ADDR", "that address", 0xFC00, 0, 0, 0, 0, 0, 0, 1, needs="NETDB_DNSSERVER_IPv6"),
+    *address_words("NETDB_DNSSERVER_IPv6ADDR", "that address", "fc00::1", "NETDB_DNSSERVER_IPv6"),
 ]

@@ -1,7 +1,7 @@
 """tcpblaster: one board sends as fast as it can, another counts (nuttx-apps, examples/tcpblaster).
 
 ``tcpclient`` sends, ``tcpserver`` takes one connection; both print a line for CONFIG_EXAMPLES_TCPBLASTER_GROUPSIZE
-buffers, until the other is gone.
+buffers, until the other is gone. With CONFIG_EXAMPLES_TCPBLASTER_IPv6 they speak IPv6.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from kernel.apps.output import complain
 from kernel.apps.tcpserver import listen_on, stream
-from kernel.inet import inet_addr, inet_ntoa
+from kernel.inet import MAPPED, inet_ntoa, option_address, pack_ipv4, pack_ipv6, unpack_address
+from kernel.socket import AF_INET, AF_INET6
 from kernel.strftime import strftime
 
 if TYPE_CHECKING:
@@ -61,21 +62,33 @@ class Group:
         return text
 
 
-def network_order(address: int) -> str:
-    """An address in hexadecimal, as a little-endian machine shows one that has the network's order."""
-    return f"{int.from_bytes(address.to_bytes(4, 'big'), 'little'):08x}"
+def protocol(sys: Sys) -> tuple[int, str]:
+    """The family that they are configured for, and what they call it."""
+    return (AF_INET6, "IPv6") if sys.kernel.options["EXAMPLES_TCPBLASTER_IPv6"] else (AF_INET, "IPv4")
 
 
-def server_address(sys: Sys) -> int | None:
+def shown(packed: bytes) -> str:
+    """An address in hexadecimal, as a little-endian machine shows numbers that have the network's order: IPv4's is one,
+    IPv6's are eight.
+    """
+    if packed[:12] == MAPPED:
+        return packed[:11:-1].hex()
+    return ":".join(packed[i : i + 2][::-1].hex() for i in range(0, 16, 2))
+
+
+def server_address(sys: Sys) -> bytes | None:
     """The one on the command line, or the configured one; None: the command line makes no sense, which is said."""
-    arguments = sys.argv[1:]
+    arguments, options = sys.argv[1:], sys.kernel.options
+    ipv6 = protocol(sys)[0] == AF_INET6
     try:
         if len(arguments) > 1:
             complain(sys, "ERROR: Too many arguments\n")
         elif arguments:
-            return inet_addr(arguments[0])
+            return pack_ipv6(arguments[0]) if ipv6 else pack_ipv4(arguments[0])
+        elif ipv6:
+            return option_address(options.__getitem__, "EXAMPLES_TCPBLASTER_SERVERIPv6ADDR")
         else:
-            return int(sys.kernel.options["EXAMPLES_TCPBLASTER_SERVERIP"])
+            return pack_ipv4(inet_ntoa(int(options["EXAMPLES_TCPBLASTER_SERVERIP"])))
     except OSError:
         complain(sys, "ERROR: <server-addr> is invalid\n")
     complain(sys, f"USAGE: {sys.argv[0]} [<server-addr>]\n")
@@ -88,14 +101,14 @@ def client_main(sys: Sys) -> int:
     if address is None:
         return 1
     try:
-        sock = stream(sys)
+        sock = stream(sys, protocol(sys)[0])
     except OSError as error:
         sys.print(f"client socket failure {error.errno}")
         return 1
     with sock:
-        sys.print(f"Connecting to IPv4 Address: {network_order(address)}")
+        sys.print(f"Connecting to {protocol(sys)[1]} Address: {shown(address)}")
         try:
-            sock.connect((inet_ntoa(address), int(sys.kernel.options["EXAMPLES_TCPBLASTER_SERVER_PORTNO"])))
+            sock.connect((unpack_address(address), int(sys.kernel.options["EXAMPLES_TCPBLASTER_SERVER_PORTNO"])))
         except OSError as error:
             sys.print(f"client: connect failure: {error.errno}")
             return 1
@@ -127,9 +140,11 @@ def server_main(sys: Sys) -> int:
     if server_address(sys) is None:
         return 1
     port = int(sys.kernel.options["EXAMPLES_TCPBLASTER_SERVER_PORTNO"])
-    sys.print(f"Binding to IPv4 Address: {network_order(0)}")
+    family, name = protocol(sys)
+    nobody = pack_ipv6("") if family == AF_INET6 else pack_ipv4("")
+    sys.print(f"Binding to {name} Address: {shown(nobody)}")
     try:
-        listener = listen_on(sys, port)
+        listener = listen_on(sys, port, family=family)
     except OSError as error:
         sys.print(f"server: bind failure: {error.errno}")
         return 1
