@@ -1,9 +1,9 @@
 /* tcp.h - one TCP connection, and how its parts see each other (RFC 9293).
  *
  * Each file has one job: tcp_conn.c connections and their ends; tcp_handshake.c how they begin; tcp_input.c what a
- * segment does to the state; tcp_option.c options; tcp_ack.c acknowledgements, round-trip time and congestion;
- * tcp_read.c received data, in order and not; tcp_write.c data to be sent, tcp_unbuffered.c without buffers;
- * tcp_output.c segments; tcp_timer.c timers; tcp_sock.c and tcp_opt.c the owner's side.
+ * segment does to the state, tcp_payload.c its payload and FIN; tcp_option.c options; tcp_ack.c acknowledgements,
+ * round-trip time and congestion; tcp_read.c received data, in order and not; tcp_write.c data to be sent,
+ * tcp_unbuffered.c without buffers; tcp_output.c segments; tcp_timer.c timers; tcp_sock.c and tcp_opt.c the owner's side.
  *
  * A segment leaves in two ways. What answers a bad or a duplicate one goes at once, as a reply. Everything else is
  * decided when the device asks (tcp_output): a connection that may have something puts itself on the list of its device
@@ -196,6 +196,12 @@ void tcp_mtu_changed(struct netdev *dev);
 void tcp_input(struct rxpkt *p);
 void tcp_drop(struct tcp_seg *s, enum rx_drop why);                       /* counts and frees it */
 void tcp_consumed(struct tcp_seg *s);                                     /* it has done its work and has no payload */
+void tcp_answer_old(struct net *net, struct tcp_conn *c, struct tcp_seg *s);      /* drops it, and says what we have */
+
+/* tcp_payload.c */
+
+void tcp_time_wait(struct net *net, struct tcp_conn *c);
+bool tcp_fin_acked(struct net *net, struct tcp_conn *c);                  /* false: the connection is gone */
 void tcp_payload(struct net *net, struct tcp_conn *c, struct tcp_seg *s); /* payload and FIN, which it owns */
 
 /* tcp_handshake.c */

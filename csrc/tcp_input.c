@@ -1,6 +1,6 @@
 /* tcp_input.c - segments that arrive (RFC 9293 3.10.7, with RFC 5961 against those who guess).
  *
- * What makes a connection is in tcp_handshake.c, what acknowledgements do in tcp_ack.c, payload in tcp_read.c.
+ * What makes a connection is in tcp_handshake.c, what acknowledgements do in tcp_ack.c, payload and FIN in tcp_payload.c.
  */
 
 #include "tcp.h"
@@ -38,7 +38,7 @@ static void challenge(struct net *net, struct tcp_conn *c, struct tcp_seg *s, en
  * one itself, and two that answer each other's ACKs would never end: over the loopback not before the stack does.
  */
 
-static void answer_old(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
+void tcp_answer_old(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
 {
   if (s->len == 0 && !(s->flags & TCP_FIN))
     {
@@ -78,40 +78,6 @@ static enum rx_drop parse(struct tcp_seg *s)
   s->wnd = get16(tcp + 14);
   tcp_parse_options(s);
   return 0;
-}
-
-/* After it nothing more is expected from the peer, but it may not have heard our last ACK. */
-
-static void time_wait(struct net *net, struct tcp_conn *c)
-{
-  c->state = TCP_TIME_WAIT;
-  for (int i = 0; i < TCPT_NTIMERS; i++) c->timer[i] = 0;
-  tcp_timer_set(net, c, TCPT_2MSL, net->cfg[NETCFG_TCP_WAIT_TIMEOUT] * NSEC_PER_SEC);
-}
-
-static void fin_wait_2(struct net *net, struct tcp_conn *c)
-{
-  c->state = TCP_FIN_WAIT_2;
-  if (!c->owned) tcp_timer_set(net, c, TCPT_2MSL, net->cfg[NETCFG_TCP_WAIT_TIMEOUT] * NSEC_PER_SEC);
-}
-
-/* The peer's FIN has its turn. What it sent beyond it, if it did, is nothing. */
-
-static void fin_input(struct net *net, struct tcp_conn *c)
-{
-  tcp_ofo_free(net->board, c);
-  c->rcv_nxt++;
-  c->finrcvd = true;
-  c->finofo = false;
-  c->acknow = true;
-  if (c->state == TCP_ESTABLISHED)
-    c->state = TCP_CLOSE_WAIT;
-  else if (c->state == TCP_FIN_WAIT_1)
-    c->state = TCP_CLOSING;
-  else if (c->state == TCP_FIN_WAIT_2)
-    time_wait(net, c);
-  tcp_wakeup(net, c);
-  tcp_pending(net, c);
 }
 
 /* The synchronized states. */
@@ -200,80 +166,6 @@ static void trim(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
     }
 }
 
-/* Payload and FIN. The segment is trimmed, its chain begins with the payload. */
-
-static bool wants_text(const struct tcp_conn *c)
-{
-  return c->state == TCP_ESTABLISHED || c->state == TCP_FIN_WAIT_1 || c->state == TCP_FIN_WAIT_2;
-}
-
-static void schedule_ack(struct net *net, struct tcp_conn *c, bool now)
-{
-  if (!now && net->cfg[NETCFG_TCP_DELAYED_ACK] && ++c->unacked < 2)
-    {
-      if (c->timer[TCPT_DELACK] == 0) tcp_timer_set(net, c, TCPT_DELACK, NSEC_PER_SEC / 5);
-      return;
-    }
-  c->acknow = true;
-  tcp_pending(net, c);
-}
-
-void tcp_payload(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
-{
-  bool fin = s->flags & TCP_FIN;
-  if (!wants_text(c) || (s->len == 0 && !fin))
-    {
-      if (fin) answer_old(net, c, s);
-      else tcp_consumed(s);
-      return;
-    }
-  if (s->len && !c->owned && c->listener == NULL)   /* its reader is gone: RFC 9293 3.6.1, and the peer is told */
-    {
-      tcp_drop(s, DROP_NOBODY);
-      tcp_reset(net, c);
-      tcp_ended(net, c, ECONNRESET);
-      return;
-    }
-  bool in_order = s->seq == c->rcv_nxt, gap = c->nofo;
-  uint32_t end = s->seq + s->len;
-  if (fin && !c->finofo)
-    {
-      c->finofo = true;
-      c->rcv_fin = end;
-    }
-  if (s->len)
-    tcp_text(net, c, s);
-  else
-    tcp_consumed(s);
-  if (c->finofo && c->rcv_nxt == c->rcv_fin) fin_input(net, c);
-  if (in_order)
-    schedule_ack(net, c, fin || gap || s->flags & TCP_URG);
-  else
-    tcp_reply(net, c, TCP_ACK);                     /* a duplicate, one for each: fast retransmit counts them */
-}
-
-/* What our FIN's acknowledgement changes. False: the connection is gone. */
-
-static bool fin_acked(struct net *net, struct tcp_conn *c)
-{
-  if (!c->finsent || c->snd_una != c->snd_max) return true;
-  switch (c->state)
-    {
-      case TCP_FIN_WAIT_1:
-        fin_wait_2(net, c);
-        return true;
-      case TCP_CLOSING:
-        time_wait(net, c);
-        tcp_wakeup(net, c);
-        return true;
-      case TCP_LAST_ACK:
-        tcp_ended(net, c, 0);
-        return false;
-      default:
-        return true;
-    }
-}
-
 /* False: it was not acceptable, and the segment is gone. */
 
 static bool ack_input(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
@@ -304,7 +196,7 @@ static bool ack_input(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
       return false;
     }
   if (seq_geq(s->ack, c->snd_una)) tcp_ack(net, c, s);
-  if (fin_acked(net, c)) return true;
+  if (tcp_fin_acked(net, c)) return true;
   tcp_consumed(s);
   return false;
 }
@@ -320,7 +212,7 @@ static bool hear_old_ack(struct net *net, struct tcp_conn *c, const struct tcp_s
   if (seq_geq(s->seq, c->rcv_nxt) || c->rcv_nxt - s->seq > 65535u << c->rcv_scale) return true;
   if (seq_leq(s->ack, c->snd_una) || seq_gt(s->ack, c->snd_max)) return true;
   tcp_ack(net, c, s);
-  return fin_acked(net, c);
+  return tcp_fin_acked(net, c);
 }
 
 /* PAWS (RFC 7323 section 5): a segment with an old timestamp is an old segment, whatever its number. A timestamp that
@@ -331,7 +223,7 @@ static bool too_old(struct net *net, struct tcp_conn *c, struct tcp_seg *s)
 {
   if (!c->ts_ok || !s->opt.timestamps || s->flags & TCP_RST) return false;
   if (seq_geq(s->opt.tsval, c->ts_recent) || net->board->bench->now - c->ts_when > PAWS_IDLE) return false;
-  answer_old(net, c, s);
+  tcp_answer_old(net, c, s);
   return true;
 }
 
@@ -378,11 +270,11 @@ static void synchronized_input(struct net *net, struct tcp_conn *c, struct tcp_s
     }
   if (!acceptable(c, s) && !strip_for_closed_window(net, c, s))
     {
-      if (c->state == TCP_TIME_WAIT && s->flags & TCP_FIN) time_wait(net, c);
+      if (c->state == TCP_TIME_WAIT && s->flags & TCP_FIN) tcp_time_wait(net, c);
       if (s->flags & TCP_SYN)
         challenge(net, c, s, DROP_HEADER);
       else if (hear_old_ack(net, c, s))
-        answer_old(net, c, s);
+        tcp_answer_old(net, c, s);
       else
         tcp_consumed(s);
       return;
