@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 
 UNKNOWN = "Unknown error"
 
@@ -74,3 +75,9 @@ _TEXTS = {
 def strerror(number: int) -> str:
     """The words for an errno; those of errors that the board does not have are not known."""
     return _TEXTS.get(number, UNKNOWN)
+
+
+def words(options: Mapping[str, object], error: OSError) -> str:
+    """What the C library of a board says of an error: its text only with CONFIG_LIBC_STRERROR."""
+    number = error.errno or 0
+    return strerror(number) if options["LIBC_STRERROR"] else f"{UNKNOWN} {number}"

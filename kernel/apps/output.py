@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from kernel import strerror
 from kernel.fs.openfile import STDERR
-from kernel.strerror import UNKNOWN, strerror
 
 if TYPE_CHECKING:
     from kernel.syscalls import Sys
@@ -22,8 +22,7 @@ def complain(sys: Sys, text: str) -> None:
 
 def words(sys: Sys, error: OSError) -> str:
     """strerror(): an error's words, if CONFIG_LIBC_STRERROR has them, or else its number."""
-    errno = error.errno or 0
-    return strerror(errno) if sys.kernel.options["LIBC_STRERROR"] else f"{UNKNOWN} {errno}"
+    return strerror.words(sys.kernel.options, error)
 
 
 def perror(sys: Sys, what: str, error: OSError) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from errno import EADDRNOTAVAIL, EEXIST, ENODEV, ENOMEM
 from typing import TYPE_CHECKING
 
-from kernel.apps.output import perror
 from kernel.inet import is_linklocal, pack_ipv6
 from kernel.nsh.command import ERROR, OK
 from kernel.nsh.commands.ifsettings import Settings
 from kernel.sockname import os_error
+from kernel.strerror import words
 
 if TYPE_CHECKING:
     from kernel.netdev import NetDevice
@@ -50,7 +50,7 @@ def _managed(shell: Shell, device: NetDevice | None, settings: Settings) -> bool
         with shell.kernel.net_lock:
             change(device.ip6, settings.ip or "", settings.preflen or 0)
     except OSError as error:
-        perror(shell.sys, "Failed to manage IPv6 address", error)
+        shell.complain(f"Failed to manage IPv6 address: {words(shell.kernel.options, error)}\n")
         return False
     return True
 
