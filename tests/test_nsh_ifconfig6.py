@@ -133,6 +133,7 @@ def test_a_device_of_one_address_has_it_replaced(single: Board) -> None:
         "inet6 dhcp",
         "inet6 fc00::5 fc00::6",
         "fc00::5",
+        "prefixlen",
     ],
 )
 def test_what_is_no_address_is_refused_and_nothing_changes(board: Board, words: str) -> None:

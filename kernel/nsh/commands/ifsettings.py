@@ -54,6 +54,8 @@ def parse_settings(words: list[str], options: Mapping[str, object]) -> Settings:
             settings.inet6 = word == "inet6"
         elif word == "prefixlen" and ipv6:
             bits = value()
+            if not bits:
+                raise CommandError(ARGINVALID)
         elif word == "hw":
             settings.mac = _mac(value())
         elif word == "mtu":
