@@ -138,13 +138,14 @@ class Sink:
             self.got += 1
 
 
-def tap_dropped() -> int:
-    """What the host's kernel threw away because tap0's queue was full."""
+def tap_counters() -> tuple[int, int]:
+    """Frames for tap0: those that left it, and those that the host's kernel threw away because its queue was full."""
     for line in Path("/proc/self/net/dev").read_text(encoding="ascii").splitlines():
         name, _, counters = line.partition(":")
         if name.strip() == "tap0":
-            return int(counters.split()[11])
-    return 0
+            fields = counters.split()
+            return int(fields[9]), int(fields[11])
+    return 0, 0
 
 
 def bench_udp(board: Board) -> None:
@@ -155,13 +156,13 @@ def bench_udp(board: Board) -> None:
         board.run(0.5)
         rates, cpu, offered = [], [], []
         for _ in range(REPEATS):
-            got, dropped = sink.got, tap_dropped()
+            got, (_, dropped) = sink.got, tap_counters()
             start, used = time.perf_counter(), time.process_time()
             board.run(SECONDS / REPEATS)
             n, took = sink.got - got, time.perf_counter() - start
             rates.append(n / took / 1e3)
             cpu.append((time.process_time() - used) / max(1, n) * 1e6)
-            offered.append((n + tap_dropped() - dropped) / took / 1e3)
+            offered.append((n + tap_counters()[1] - dropped) / took / 1e3)
         flood.terminate()
     counters = board.eth0.counters
     figure(

@@ -29,17 +29,17 @@ NAMESPACE = ("link set lo up", "tuntap add dev tap0 mode tap", "addr add 10.0.1.
 NAMES = ("tcp.in_over_tap", "tcp.out_over_tap")
 
 
-def listen(sys: Any, port: int) -> Any:
+def listen(sys: Any, port: int, family: int = socket.AF_INET) -> Any:
     """A listening socket of the board."""
-    s = sys.socket(socket.AF_INET, socket.SOCK_STREAM)
-    s.bind(("0.0.0.0", port))
+    s = sys.socket(family, socket.SOCK_STREAM)
+    s.bind(("0.0.0.0" if family == socket.AF_INET else "::", port))
     s.listen()
     return s
 
 
-def swallow(sys: Any) -> None:
+def swallow(sys: Any, family: int = socket.AF_INET) -> None:
     """A program on the board that reads whatever comes."""
-    s = listen(sys, SWALLOW)
+    s = listen(sys, SWALLOW, family)
     while True:
         client, _ = s.accept()
         while client.recv(len(CHUNK)):
@@ -47,9 +47,9 @@ def swallow(sys: Any) -> None:
         client.close()
 
 
-def talk(sys: Any) -> None:
+def talk(sys: Any, family: int = socket.AF_INET) -> None:
     """One that never stops writing."""
-    s = listen(sys, TALK)
+    s = listen(sys, TALK, family)
     while True:
         client, _ = s.accept()
         try:
@@ -62,9 +62,9 @@ def talk(sys: Any) -> None:
 # Over TAP
 
 
-def client(port: int) -> None:
+def client(port: int, address: str = BOARD_IP) -> None:
     """The host's side, for SECONDS: prints megabits per second."""
-    with socket.create_connection((BOARD_IP, port)) as s:
+    with socket.create_connection((address, port)) as s:
         start, n = time.perf_counter(), 0
         while time.perf_counter() - start < SECONDS:
             n += s.send(CHUNK) if port == SWALLOW else len(s.recv(1 << 20))
@@ -189,6 +189,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["client"]:
-        client(int(sys.argv[2]))
+        client(int(sys.argv[2]), *sys.argv[3:])
     else:
         {"namespace": in_namespace}.get(sys.argv[-1], main)()
