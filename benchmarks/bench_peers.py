@@ -1,9 +1,9 @@
 """A board beside other TCP/IP stacks in user space: the same clients, TAP interface and run, stack after stack.
 
 A stack is a process that takes tap0 over, has the same address and serves the same ports: it discards what TCP brings,
-sends TCP without an end, counts datagrams and answers pings. Rounds go from stack to stack, and a figure is the median
-of its rounds; ``low`` and ``high`` are their ends. A peer whose packages are missing is skipped. ``cpu_...`` is what
-the stack's process spent, which a busy machine disturbs less than it does a rate.
+sends TCP without an end, counts datagrams and answers pings. Rounds go from stack to stack, to and fro, and a figure is
+the median of its rounds; ``low`` and ``high`` are their ends. A peer whose packages are missing is skipped. ``cpu_...``
+is what the stack's process spent, which a busy machine disturbs less than it does a rate.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Figures = dict[str, float]
 
 BOARD_IP6, HOST_IP6 = "fc00::2", "fc00::1/112"
 COUNT = 5003  # a TCP port that says how many datagrams came, and closes
-ROUNDS = 5
+ROUNDS = 6
 PINGS = 2000
 FLOOD_SECONDS = 1.0
 HERE = Path(__file__).parent
@@ -199,8 +199,8 @@ def in_namespace() -> None:
     for words in (*NAMESPACE, f"addr add {HOST_IP6} dev tap0 nodad"):
         subprocess.run(["ip", *words.split()], check=True)
     rounds: dict[tuple[str, Stack], list[Figures]] = {}
-    for _ in range(ROUNDS):
-        for stack in compared:
+    for turn in range(ROUNDS):
+        for stack in compared[:: -1 if turn % 2 else 1]:
             with stack.running() as pid:
                 for name in measures(stack):
                     rounds.setdefault((name, stack), []).append(MEASURES[name][0](stack, pid))
