@@ -36,17 +36,19 @@ COUNT = 5003  # a TCP port that says how many datagrams came, and closes
 ROUNDS = 6
 PINGS = 2000
 FLOOD_SECONDS = 1.0
+SCALED = {"NET_TCP_WINDOW_SCALE": True, "NET_TCP_WINDOW_SCALE_FACTOR": 2}  # as both peers; NuttX's simulator is without
 HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A command that serves tap0 until it is killed, and the address it has then."""
+    """A command that serves tap0 until it is killed, the address it has then, and what is not measured of it."""
 
     name: str
     version: str
     command: tuple[str, ...]
     address: str = BOARD_IP
+    left_out: tuple[str, ...] = ()
 
     @contextmanager
     def running(self) -> Iterator[int]:
@@ -79,7 +81,7 @@ class Stack:
 # The board as such a command
 
 
-def serve_tap() -> None:
+def serve_tap(options: dict[str, Any]) -> None:
     """A board on tap0 with all services, over IPv4 and IPv6; runs for ever."""
     sink = Sink()
 
@@ -90,7 +92,7 @@ def serve_tap() -> None:
             client.send(str(sink.got).encode())
             client.close()
 
-    with Board("sim", live=True) as board:
+    with Board("sim", live=True, **options) as board:
         board.boot()
         board.eth0.attach_tap("tap0")
         board.spawn(sink, "sink")
@@ -171,20 +173,14 @@ MEASURES: dict[str, tuple[Callable[[Stack, int], Figures], str]] = {
 }
 
 
-def measures(stack: Stack) -> list[str]:
-    """What can be measured of it here: the flood speaks IPv4 only."""
-    names = list(MEASURES)
-    if stack.address == BOARD_IP6:
-        names.remove("peers.udp64_into_socket")
-    if shutil.which("ping") is None:
-        names.remove("peers.ping")
-    return names
-
-
 def stacks() -> list[Stack]:
-    """The board, by both protocols, and the peers that can be built here."""
-    board = (sys.executable, __file__, "board")
-    found = [Stack("nutloop", "", board), Stack("nutloop, IPv6", "", board, BOARD_IP6)]
+    """The board, by both protocols and with larger windows, and the peers that can be built here."""
+    board, scaled = ((sys.executable, __file__, word) for word in ("board", "scaled"))
+    found = [
+        Stack("nutloop", "", board),
+        Stack("nutloop, IPv6", "", board, BOARD_IP6, left_out=("peers.udp64_into_socket",)),
+        Stack("nutloop, windows scaled", "", scaled, left_out=("peers.udp64_into_socket", "peers.ping")),
+    ]
     for peer in PEERS:
         if reason := peer.build():
             skipped(f"peers.{peer.name}", reason)
@@ -196,14 +192,16 @@ def stacks() -> list[Stack]:
 def in_namespace() -> None:
     """Makes the interface, and goes round."""
     compared = stacks()
+    names = [name for name in MEASURES if name != "peers.ping" or shutil.which("ping")]
     for words in (*NAMESPACE, f"addr add {HOST_IP6} dev tap0 nodad"):
         subprocess.run(["ip", *words.split()], check=True)
     rounds: dict[tuple[str, Stack], list[Figures]] = {}
     for turn in range(ROUNDS):
         for stack in compared[:: -1 if turn % 2 else 1]:
             with stack.running() as pid:
-                for name in measures(stack):
-                    rounds.setdefault((name, stack), []).append(MEASURES[name][0](stack, pid))
+                for name in names:
+                    if name not in stack.left_out:
+                        rounds.setdefault((name, stack), []).append(MEASURES[name][0](stack, pid))
     for name, (_, unit) in MEASURES.items():
         for stack in compared:
             if results := rounds.get((name, stack)):
@@ -226,4 +224,12 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    {"namespace": in_namespace, "board": serve_tap}.get(sys.argv[-1], main)()
+    match sys.argv[1:]:
+        case ["namespace"]:
+            in_namespace()
+        case ["board"]:
+            serve_tap({})
+        case ["scaled"]:
+            serve_tap(SCALED)
+        case _:
+            main()
