@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from socket import AF_INET, AF_INET6
@@ -15,6 +16,11 @@ from kernel.kernel import Kernel
 
 settings.register_profile("nutloop", deadline=None, derandomize=True, database=None)
 settings.load_profile("nutloop")
+
+# A job in the background of a script ignores these, and so would the programs that the tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for ignored in (signal.SIGHUP, signal.SIGQUIT):
+    signal.signal(ignored, signal.SIG_DFL)
 
 
 @pytest.fixture
