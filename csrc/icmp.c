@@ -195,7 +195,9 @@ struct iob_s *icmp_error_packet(struct rxpkt *p, uint32_t type, uint32_t code, u
 {
   struct net *net = p->dev->board->net;
   bool v4 = ipaddr_isv4(p->dst);
-  bool silent = p->broadcast || ipaddr_isany(p->src) || !net->cfg[v4 ? NETCFG_ICMP : NETCFG_ICMPv6];
+  struct ipaddr source = ipaddr_ismulticast(p->dst) ? netdev_source(p->dev, p->src) : p->dst;
+  bool silent = p->broadcast || ipaddr_isany(p->src) || ipaddr_isany(source) || !net->cfg[v4 ? NETCFG_ICMP : NETCFG_ICMPv6];
+  if (!v4 && ipv6_is_error(p)) silent = true;
   if (silent || !icmp_allowed(net))
     {
       rx_drop(p, silent ? DROP_NOBODY : DROP_LIMIT);
@@ -205,7 +207,7 @@ struct iob_s *icmp_error_packet(struct rxpkt *p, uint32_t type, uint32_t code, u
   uint32_t quoted = min_u32(p->len, (v4 ? ICMP_MAXMSGLEN : ICMPv6_MAXMSGLEN) - headers);
   struct iob_s *iob = quote(p, headers, quoted);
   if (iob == NULL) return NULL;
-  struct ip_head head = { .src = p->dst, .dst = p->src, .proto = v4 ? IP_PROTO_ICMP : IP_PROTO_ICMP6,
+  struct ip_head head = { .src = source, .dst = p->src, .proto = v4 ? IP_PROTO_ICMP : IP_PROTO_ICMP6,
                           .ttl = IP_TTL_DEFAULT };
   ip_header(net, iob_at(iob, 0), iob->io_pktlen, &head);
 

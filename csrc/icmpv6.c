@@ -3,7 +3,7 @@
  */
 #include "tcp.h"
 
-#define PMTU_MIN 1280u        /* every link carries that much; what says less is no reason to send less (RFC 8201 4) */
+#define PMTU_MIN 1280u        /* every link carries that much; what says less is not believed (RFC 8201 4) */
 
 static int32_t error_of(uint32_t type, uint32_t code)
 {
@@ -14,7 +14,7 @@ static int32_t error_of(uint32_t type, uint32_t code)
   return EHOSTUNREACH;
 }
 
-/* What it quotes is of ours, which has no extension headers. */
+/* What it quotes is of ours, which has no extension headers but that of a fragment. */
 
 static bool error_input(struct rxpkt *p, const uint8_t *icmp, uint32_t len)
 {
@@ -22,15 +22,23 @@ static bool error_input(struct rxpkt *p, const uint8_t *icmp, uint32_t len)
   struct net *net = p->dev->board->net;
   uint32_t type = icmp[0], code = icmp[1];
   if (len < ICMP_HDRLEN + IPv6_HDRLEN + UDP_HDRLEN || ip[0] >> 4 != 6) return false;
+  if (type == ICMPv6_TOO_BIG && get32(icmp + 4) < PMTU_MIN) return false;
+  uint32_t proto = ip[6];
+  if (proto == IPv6_FRAGMENT)
+    {
+      if (len < ICMP_HDRLEN + IPv6_HDRLEN + IPv6_FRAGLEN + UDP_HDRLEN || get16(up + 2) & 0xfff8) return false;
+      proto = up[0];
+      up += IPv6_FRAGLEN;
+    }
   struct quoted q = { ipaddr_load(ip + 8), ipaddr_load(ip + 24), (uint16_t)get16(up), (uint16_t)get16(up + 2),
                       get32(up + 4) };
   if (!ipaddr_equal(q.laddr, p->dst)) return false;
-  if (ip[6] == IP_PROTO_UDP)
+  if (proto == IP_PROTO_UDP)
     udp_error(p->dev, &q, error_of(type, code));
-  else if (ip[6] != IP_PROTO_TCP)
+  else if (proto != IP_PROTO_TCP)
     return false;
   else if (type == ICMPv6_TOO_BIG)
-    tcp_mtu(net, &q, max_u32(get32(icmp + 4), PMTU_MIN));
+    tcp_mtu(net, &q, get32(icmp + 4));
   else
     tcp_error(net, &q, error_of(type, code), type == ICMPv6_UNREACHABLE && code == ICMPv6_PORT_UNREACH);
   return true;

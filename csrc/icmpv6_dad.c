@@ -33,11 +33,13 @@ void icmpv6_dad_start(struct netdev *dev, struct ifaddr *a)
   netdev_txnotify(dev, ICMPv6_POLL);
 }
 
+/* The link is there, or what may be asked on it has changed. */
+
 void icmpv6_dad_carrier(struct netdev *dev)
 {
   for (struct ifaddr *a = dev->ifaddr + 1; a < dev->ifaddr + dev->nifaddrs; a++)
     {
-      if (a->tested) a->state = IFADDR_TENTATIVE;
+      if (a->tested) a->state = dev->flags & IFF_NOARP ? IFADDR_READY : IFADDR_TENTATIVE;
       icmpv6_dad_start(dev, a);
     }
 }
@@ -88,7 +90,7 @@ static void dad_work(struct board *b, uint32_t arg)
   for (struct netdev *dev = net->dev; dev < net->dev + net->ndevs; dev++)
     for (struct ifaddr *a = dev->ifaddr + 1; a < dev->ifaddr + dev->nifaddrs; a++)
       {
-        if (a->state != IFADDR_TENTATIVE || !testable(dev)) continue;
+        if (a->state != IFADDR_TENTATIVE || !testable(dev) || !(a->asks || a->asked)) continue;
         if (a->asks) netdev_txnotify(dev, ICMPv6_POLL);       /* there was no buffer for it */
         int64_t rest = a->asks ? RETRANS_TIMER : a->asked + RETRANS_TIMER - b->bench->now;
         if (rest > 0)

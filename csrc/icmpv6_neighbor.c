@@ -12,7 +12,7 @@
 #define OPT_TGTLLADDR  2u
 #define HOPLIMIT     255u
 
-enum { FLAG_SOLICITED = 0x40, FLAG_OVERRIDE = 0x20 };
+enum { FLAG_ROUTER = 0x80, FLAG_SOLICITED = 0x40, FLAG_OVERRIDE = 0x20 };
 
 /* Making them, in the first buffer of any chain; a small one needs a second. False: there was none, and it is gone. */
 
@@ -86,7 +86,7 @@ static bool parse(const struct rxpkt *p, uint32_t option, const uint8_t **mac)
   const uint8_t *icmp = p->ip + p->hlen;
   uint32_t len = min_u32(p->len, p->nflat) - p->hlen;
   *mac = NULL;
-  if (p->ip[7] != HOPLIMIT || icmp[1] != 0 || len < ND_LEN || icmp[8] == 0xff) return false;
+  if (p->fragmented || p->ip[7] != HOPLIMIT || icmp[1] != 0 || len < ND_LEN || icmp[8] == 0xff) return false;
   for (uint32_t at = ND_LEN; at < len; at += icmp[at + 1] * 8u)
     {
       if (len - at < OPT_LEN || icmp[at + 1] == 0 || icmp[at + 1] * 8u > len - at) return false;
@@ -95,7 +95,7 @@ static bool parse(const struct rxpkt *p, uint32_t option, const uint8_t **mac)
   return true;
 }
 
-static bool believable(const struct netdev *dev, struct ipaddr addr, const uint8_t *mac)
+bool icmpv6_believable(const struct netdev *dev, struct ipaddr addr, const uint8_t *mac)
 {
   static const uint8_t unknown_mac[NET_ETHALEN];
   if (mac == NULL || mac[0] & 1 || memcmp(mac, unknown_mac, NET_ETHALEN) == 0) return false;
@@ -105,7 +105,7 @@ static bool believable(const struct netdev *dev, struct ipaddr addr, const uint8
 void icmpv6_ipin(const struct rxpkt *p)
 {
   if (!p->dev->board->net->cfg[NETCFG_IPv6_IPIN] || p->eth == NULL) return;
-  if (believable(p->dev, p->src, p->eth + 6)) neighbor_update(p->dev, p->src, p->eth + 6, false);
+  if (icmpv6_believable(p->dev, p->src, p->eth + 6)) neighbor_update(p->dev, p->src, p->eth + 6, false);
 }
 
 void icmpv6_solicited(struct rxpkt *p)
@@ -113,19 +113,24 @@ void icmpv6_solicited(struct rxpkt *p)
   struct netdev *dev = p->dev;
   const uint8_t *mac;
   bool probe = ipaddr_isany(p->src);                  /* from who wants to have that address itself */
-  if (!parse(p, OPT_SRCLLADDR, &mac) || (probe && (mac || !ipaddr_ismulticast(p->dst))))
+  if (!parse(p, OPT_SRCLLADDR, &mac))
     {
       icmp_drop(p, NULL, DROP_HEADER);
       return;
     }
   struct ipaddr target = ipaddr_load(p->ip + p->hlen + 8);
+  if (probe && (mac || !ipaddr_equal(p->dst, ipv6_solicited_node(target))))
+    {
+      icmp_drop(p, NULL, DROP_HEADER);
+      return;
+    }
   if (probe) icmpv6_claimed(dev, target);
   if (!netdev_has(dev, target) || dev->flags & IFF_NOARP)
     {
       icmp_drop(p, NULL, DROP_DEST);
       return;
     }
-  if (!probe && believable(dev, p->src, mac)) neighbor_update(dev, p->src, mac, false);
+  if (!probe && icmpv6_believable(dev, p->src, mac)) neighbor_update(dev, p->src, mac, false);
   advertise(p, target);
 }
 
@@ -141,8 +146,10 @@ void icmpv6_advertised(struct rxpkt *p)
     }
   struct ipaddr target = ipaddr_load(p->ip + p->hlen + 8);
   icmpv6_claimed(dev, target);
+  bool told = dev->board->net->cfg[NETCFG_ICMPv6_AUTOCONF];       /* else the router is who was configured */
+  if (told && !(flags & FLAG_ROUTER) && ipaddr_equal(dev->router[IP_V6], target)) dev->router[IP_V6] = ipaddr_anylike(target);
   struct neighbor *e = neighbor_entry(dev, target);
-  if (e == NULL || !believable(dev, target, mac))
+  if (e == NULL || !icmpv6_believable(dev, target, mac))
     {
       icmp_drop(p, NULL, DROP_NOBODY);
       return;

@@ -12,6 +12,7 @@
 #define OPT_PREFIX     3u
 #define OPT_MTU        5u
 #define PREFIX_LEN    32u
+#define PREFIX_LINK 0x80u     /* all of it is on the link */
 #define PREFIX_AUTO 0x40u     /* hosts may make an address of it */
 #define MTU_MIN     1280u
 #define HOPLIMIT     255u
@@ -63,24 +64,27 @@ bool icmpv6_router_poll(struct netdev *dev)
 static void prefix(struct netdev *dev, const uint8_t *option)
 {
   struct ipaddr p = ipaddr_load(option + 16);
-  uint32_t valid = get32(option + 4);
-  if (!(option[3] & PREFIX_AUTO) || option[2] != 64 || valid == 0 || ipaddr_islinklocal(p)) return;
+  uint32_t valid = get32(option + 4), preferred = get32(option + 8);
+  if (!(option[3] & PREFIX_AUTO) || option[2] != 64 || valid == 0 || preferred > valid || ipaddr_islinklocal(p)) return;
   struct ipaddr addr = icmpv6_interface_address(dev, p.hi), first = dev->ifaddr[1].addr;
-  if (netdev_addaddr(dev, addr, 64, true) != -ENOMEM || dev->nifaddrs != 2 || !ipaddr_islinklocal(first)) return;
+  bool link = option[3] & PREFIX_LINK;
+  if (!link && netdev_ifaddr(dev, addr)) return;      /* that it is not on the link was not said */
+  uint32_t len = link ? 64 : 128;
+  if (netdev_addaddr(dev, addr, len, true) != -ENOMEM || dev->nifaddrs != 2 || !ipaddr_islinklocal(first)) return;
   netdev_deladdr(dev, first);
-  netdev_addaddr(dev, addr, 64, true);
+  netdev_addaddr(dev, addr, len, true);
 }
 
 static void take_option(struct rxpkt *p, const uint8_t *option)
 {
   struct netdev *dev = p->dev;
-  if (option[0] == OPT_SRCLLADDR && option[1] == 1 && !(option[2] & 1))
+  if (option[0] == OPT_SRCLLADDR && option[1] == 1 && icmpv6_believable(dev, p->src, option + 2))
     neighbor_update(dev, p->src, option + 2, false);
   else if (option[0] == OPT_PREFIX && option[1] == PREFIX_LEN / 8)
     prefix(dev, option);
-  else if (option[0] == OPT_MTU && option[1] == 1 && get32(option + 4) >= MTU_MIN && get32(option + 4) < dev->mtu)
+  else if (option[0] == OPT_MTU && option[1] == 1 && get32(option + 4) >= MTU_MIN && get32(option + 4) <= dev->mtu)
     {
-      dev->mtu = (uint16_t)get32(option + 4);
+      dev->mtu6 = (uint16_t)get32(option + 4);
       tcp_mtu_changed(dev);
     }
 }
@@ -91,7 +95,7 @@ static bool valid(const struct rxpkt *p)
 {
   const uint8_t *icmp = p->ip + p->hlen;
   uint32_t len = min_u32(p->len, p->nflat) - p->hlen;
-  if (p->ip[7] != HOPLIMIT || icmp[1] != 0 || len < RA_LEN || !ipaddr_islinklocal(p->src)) return false;
+  if (p->fragmented || p->ip[7] != HOPLIMIT || icmp[1] != 0 || len < RA_LEN || !ipaddr_islinklocal(p->src)) return false;
   for (uint32_t at = RA_LEN; at < len; at += icmp[at + 1] * 8u)
     if (len - at < 8 || icmp[at + 1] == 0 || icmp[at + 1] * 8u > len - at) return false;
   return true;
@@ -125,11 +129,13 @@ static struct netdev *asker(struct board *b, int32_t index)
   return b->net && b->net->cfg[NETCFG_ICMPv6_AUTOCONF] ? netdev_find(b, index) : NULL;
 }
 
-int64_t autoconf_linklocal(struct board *b, int32_t index)
+int64_t autoconf_linklocal(struct board *b, int32_t index, uint8_t *addr)     /* that address; `addr`: IPADDR_LEN bytes for it */
 {
   struct netdev *dev = asker(b, index);
   if (dev == NULL) return -ENODEV;
-  return answer(b, netdev_addaddr(dev, icmpv6_interface_address(dev, 0xfe80000000000000u), 64, true));
+  struct ipaddr own = icmpv6_interface_address(dev, 0xfe80000000000000u);
+  ipaddr_store(addr, own);
+  return answer(b, netdev_addaddr(dev, own, 64, true));
 }
 
 int32_t autoconf_solicit(struct board *b, int32_t index)

@@ -46,6 +46,7 @@ struct rxpkt
   uint8_t        proto;       /* that protocol ... */
   uint32_t       proto_at;    /* ... and where it is named; IPv6 only */
   bool           broadcast;   /* to everybody or a group, at either layer: nobody gets an error for it */
+  bool           fragmented;  /* it has or had a fragment header; IPv6 only */
   struct ipaddr  src, dst;
 };
 
@@ -98,6 +99,7 @@ void icmpv6_solicit(struct netdev *dev, struct iob_s *iob, struct ipaddr target)
 void icmpv6_solicit_from(struct netdev *dev, struct iob_s *iob, struct ipaddr source, struct ipaddr target);
 void icmpv6_solicited(struct rxpkt *p);
 void icmpv6_advertised(struct rxpkt *p);
+bool icmpv6_believable(const struct netdev *dev, struct ipaddr addr, const uint8_t *mac);    /* as that of a neighbor */
 void icmpv6_ipin(const struct rxpkt *p);                  /* a packet says where its sender is, if that is an option */
 
 /* icmpv6_router.c */
@@ -153,6 +155,7 @@ void ipv4_unfragment(struct iob_s *iob, uint32_t hlen);                   /* its
 static const struct ipaddr ipv6_all_nodes = { 0xff02000000000000u, 1 };
 
 void ipv6_input(struct rxpkt *p);
+bool ipv6_is_error(const struct rxpkt *p);
 struct ipaddr ipv6_solicited_node(struct ipaddr a);                       /* the group that an address makes us a member of */
 void ipv6_header(uint8_t *ip, uint32_t len, const struct ip_head *h);
 void ipv6_unfragment(struct board *b, struct iob_s *iob, uint32_t hlen);
@@ -169,7 +172,7 @@ void ipfrag_netdown(struct netdev *dev);
 
 static inline uint32_t ip_maxlen(const struct netdev *dev, struct ipaddr dst)     /* of a packet that can be sent there */
 {
-  if (dev->board->net->ipfrag == NULL) return dev->mtu;
+  if (dev->board->net->ipfrag == NULL) return netdev_mtu(dev, dst);
   return ipaddr_isv4(dst) ? IP_PACKET_MAX : IPv6_HDRLEN + IP_PACKET_MAX;  /* RFC 8200 3: its length does not count itself */
 }
 
@@ -177,6 +180,7 @@ static inline uint32_t ip_maxlen(const struct netdev *dev, struct ipaddr dst)   
 
 #define SOCKNAME_LEN (IPADDR_LEN + 4u)    /* as Python gets it: the address, and the port as a native 32-bit word */
 
+bool    sconn_confined(const struct socket_conn *s, const struct netdev *dev, struct ipaddr raddr);   /* a loopback address is */
 void    sconn_init(const struct net *net, struct socket_conn *s, enum ip_kind kind);      /* a socket begins */
 int     sconn_sems(struct board *b, struct socket_conn *s);               /* makes them if there are none; -ENOMEM */
 int64_t sconn_get(const struct socket_conn *s, uint32_t what);            /* enum sock_field; -EINVAL */

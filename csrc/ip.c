@@ -71,7 +71,7 @@ void ip_header(struct net *net, uint8_t *ip, uint32_t len, const struct ip_head 
 void ip_out(struct netdev *dev, struct iob_s *iob, struct ipaddr dst)
 {
   bool loopback = (dev->flags & IFF_LOOPBACK) || netdev_has(dev, dst);
-  if (!loopback && iob->io_pktlen > dev->mtu)
+  if (!loopback && iob->io_pktlen > netdev_mtu(dev, dst))
     {
       ipfrag_out(dev, iob, dst);
       return;

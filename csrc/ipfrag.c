@@ -149,7 +149,8 @@ static void deliver(struct net *net, struct reasm *r, const uint8_t *eth)
     }
   else
     ipv6_unfragment(b, iob, hlen);
-  struct rxpkt p = { .dev = dev, .iob = iob, .ip = flat, .len = iob->io_pktlen, .eth = eth };
+  struct rxpkt p = { .dev = dev, .iob = iob, .ip = flat, .len = iob->io_pktlen, .eth = eth,
+                     .fragmented = true };
   p.nflat = (uint32_t)iob_copyout(flat, iob, min_u32(p.len, sizeof flat), 0);
   dev->stats.rx_reassembled++;
   (ipaddr_isv4(r->src) ? ipv4_input : ipv6_input)(&p);
@@ -206,8 +207,8 @@ void ipfrag_input(struct rxpkt *p, uint32_t id, uint32_t start, bool more)
 static bool may_tell(const struct reasm *r)
 {
   if (fragment_of(r->first).start != 0 || !netdev_has(r->dev, r->dst) || !(r->dev->flags & IFF_RUNNING)) return false;
-  uint32_t hlen = fragment_hlen(r->first), type = iob_at(r->first, hlen)[0];
-  if (!ipaddr_isv4(r->dst)) return iob_at(r->first, hlen - IPv6_FRAGLEN)[0] != IP_PROTO_ICMP6 || type >= ICMPv6_ECHO_REQUEST;
+  uint32_t type = iob_at(r->first, fragment_hlen(r->first))[0];
+  if (!ipaddr_isv4(r->dst)) return true;              /* icmp_error_packet() sees to it */
   return r->proto != IP_PROTO_ICMP || type == ICMP_ECHO_REQUEST || type == ICMP_ECHO_REPLY;
 }
 

@@ -131,11 +131,12 @@ static bool cut(const struct cut *c, struct iob_s *packet, struct iob_queue_s *q
   return false;
 }
 
-static struct cut cut_of(struct netdev *dev, struct iob_s *iob, bool v4)
+static struct cut cut_of(struct netdev *dev, struct iob_s *iob, struct ipaddr dst)
 {
+  bool v4 = ipaddr_isv4(dst);
   struct cut c = { .dev = dev, .v4 = v4, .hlen = v4 ? IPv4_HDRLEN : IPv6_HDRLEN + IPv6_FRAGLEN };
   memcpy(c.ip, iob_at(iob, 0), v4 ? IPv4_HDRLEN : IPv6_HDRLEN);
-  c.room = (dev->mtu - c.hlen) & ~7u;
+  c.room = (netdev_mtu(dev, dst) - c.hlen) & ~7u;
   if (!v4) c.id = ++dev->board->net->ip6id;
   return c;
 }
@@ -158,7 +159,7 @@ void ipfrag_out(struct netdev *dev, struct iob_s *iob, struct ipaddr dst)
       neighbor_out(dev, iob, dst);
       return;
     }
-  struct cut c = cut_of(dev, iob, ipaddr_isv4(dst));
+  struct cut c = cut_of(dev, iob, dst);
   if (!cut(&c, iob, &q))
     {
       dev->stats.tx_noiob++;

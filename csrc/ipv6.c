@@ -10,6 +10,8 @@
 #define NEXT_NONE    59u
 #define NEXT_DSTOPTS 60u
 
+#define NEXT_MAX     60u      /* of the header behind the extensions: TCP with its options; ICMPv6's quotes have less */
+
 #define PARAM_HEADER 0u       /* codes of ICMPv6_PARAM_PROBLEM besides ICMPv6_BAD_NEXT */
 #define PARAM_OPTION 2u
 
@@ -18,6 +20,29 @@ static void ipv6_drop(struct rxpkt *p, uint64_t *count, enum rx_drop why)
   p->dev->board->net->stats.ipv6.drop++;
   if (count) ++*count;
   rx_drop(p, why);
+}
+
+/* How long an extension header is, of which 8 bytes are there. */
+
+static uint32_t extension_len(uint32_t type, const uint8_t *header)
+{
+  return type == IPv6_FRAGMENT ? IPv6_FRAGLEN : (header[1] + 1u) * 8;
+}
+
+/* Whether it brings an error of ICMPv6, which is never answered by another (RFC 4443 2.4), as far as can be seen. */
+
+bool ipv6_is_error(const struct rxpkt *p)
+{
+  uint32_t at = IPv6_HDRLEN, readable = min_u32(p->nflat, p->len), next = p->ip[6];
+  while (next == NEXT_HOPOPTS || next == NEXT_DSTOPTS || next == NEXT_ROUTING || next == IPv6_FRAGMENT)
+    {
+      if (at > readable || readable - at < 8) return false;
+      if (next == IPv6_FRAGMENT && get16(p->ip + at + 2) & 0xfff8) return false;
+      uint32_t len = extension_len(next, p->ip + at);
+      next = p->ip[at];
+      at += len;
+    }
+  return next == IP_PROTO_ICMP6 && at < readable && p->ip[at] < ICMPv6_ECHO_REQUEST;
 }
 
 static void complain(struct rxpkt *p, uint32_t code, uint32_t at)
@@ -73,19 +98,12 @@ static struct verdict options(const struct rxpkt *p, uint32_t at, uint32_t end)
       uint32_t unknown = type >> 6;                   /* RFC 8200 4.2: skip, discard, tell, tell unless it was a group */
       if (unknown)
         {
-          bool tell = unknown == 2 || (unknown == 3 && !ipaddr_ismulticast(p->dst));
+          bool tell = unknown == 2 || (unknown == 3 && !p->broadcast);
           return (struct verdict){ DROP_HEADER, tell, PARAM_OPTION, at };
         }
       at += p->ip[at + 1] + 2u;
     }
   return (struct verdict){ 0 };
-}
-
-/* How long an extension header is, of which 8 bytes are there. */
-
-static uint32_t extension_len(uint32_t type, const uint8_t *header)
-{
-  return type == IPv6_FRAGMENT ? IPv6_FRAGLEN : (header[1] + 1u) * 8;
 }
 
 /* A fragment that is the whole packet has nothing to do with others (RFC 6946): its header is passed over like any. */
@@ -107,6 +125,7 @@ static struct verdict extensions(struct rxpkt *p)
       if (p->proto == NEXT_HOPOPTS && at != IPv6_HDRLEN)
         return (struct verdict){ DROP_HEADER, true, ICMPv6_BAD_NEXT, p->proto_at };
       if (readable - at < 8) return (struct verdict){ DROP_LENGTH, false, 0, 0 };
+      p->fragmented |= p->proto == IPv6_FRAGMENT;
       if (p->proto == IPv6_FRAGMENT && is_fragment(p->ip + at)) break;
       uint32_t len = extension_len(p->proto, p->ip + at);
       if (len > readable - at) return (struct verdict){ DROP_LENGTH, false, 0, 0 };
@@ -178,11 +197,15 @@ void ipv6_input(struct rxpkt *p)
   ip_trim(p, get16(p->ip + 4) + IPv6_HDRLEN);
   struct verdict v = extensions(p);
   if (p->proto != IP_PROTO_ICMP6) icmpv6_ipin(p);
+  if (v.code == PARAM_OPTION && p->ip[v.at] >> 6 == 2) p->broadcast = false;        /* to a group, too: RFC 4443 2.4 (e.3) */
   if (v.why && v.tell)
     complain(p, v.code, v.at);
   else if (v.why || p->proto == NEXT_NONE)
     ipv6_drop(p, NULL, v.why ? v.why : DROP_TYPE);
-  else if (p->hlen + IPv6_FRAGLEN > dev->board->iob.bufsize - NET_LL_GUARDSIZE)     /* more than a small IOB can hold */
+  else if (ipaddr_isany(p->src) && p->proto != IP_PROTO_ICMP6)  /* only neighbor discovery comes from nobody */
+    ipv6_drop(p, NULL, DROP_SOURCE);
+  else if (p->hlen + IPv6_FRAGLEN > dev->board->iob.bufsize - NET_LL_GUARDSIZE      /* more than a small IOB can hold */
+           || (p->len > p->nflat && p->hlen + NEXT_MAX > p->nflat))                 /* or than can be read */
     ipv6_drop(p, NULL, DROP_LENGTH);
   else if (p->proto == IPv6_FRAGMENT)
     fragment_input(p);

@@ -126,6 +126,7 @@ static bool group_mac(const struct netdev *dev, struct ipaddr dst, uint8_t *mac)
 int neighbor_need(struct netdev *dev, struct ipaddr dst, struct ipaddr *hop)
 {
   uint8_t mac[NET_ETHALEN];
+  if (ipaddr_isloopback(dst) && !(dev->flags & IFF_LOOPBACK)) return -EHOSTUNREACH;      /* never on a wire */
   if (!ipaddr_isv4(dst) && ipaddr_isany(netdev_source(dev, dst))) return -EHOSTUNREACH;
   if ((dev->flags & (IFF_LOOPBACK | IFF_NOARP)) || netdev_has(dev, dst) || group_mac(dev, dst, mac)) return 0;
   *hop = netdev_hop(dev, dst);

@@ -147,6 +147,7 @@ struct netdev
   char      name[IFNAMSIZ];
   uint8_t   mac[NET_ETHALEN];
   uint16_t  mtu;              /* IP packet, bytes */
+  uint16_t  mtu6;             /* what a router says that the link carries of IPv6, while it has a carrier; 0: nothing */
   uint32_t  flags;            /* enum iff */
   struct ifaddr ifaddr[1 + NET_IPv6_ADDRS];     /* the first is the IPv4 address, which may be the unspecified one */
   uint32_t  nifaddrs;         /* how many of them are in use; 1 without IPv6 */
@@ -352,6 +353,7 @@ int  net_config(struct board *b, uint32_t option, int64_t value);   /* -EINVAL; 
 
 /* netdev.c, netdev_addr.c */
 
+uint32_t netdev_mtu(const struct netdev *dev, struct ipaddr dst);         /* of packets to there */
 struct netdev *netdev_register(struct board *b, const char *name, uint32_t flags, uint32_t mtu, const uint8_t *mac);
 struct netdev *netdev_find(struct board *b, int32_t index);               /* NULL if there is none */
 struct netdev *netdev_foraddr(struct board *b, struct ipaddr dst);        /* which device leads there; NULL: none */
@@ -361,6 +363,7 @@ bool netdev_has(const struct netdev *dev, struct ipaddr addr);            /* the
 bool netdev_onlink(const struct netdev *dev, struct ipaddr addr);         /* a neighbor would have it */
 bool netdev_isbroadcast(const struct netdev *dev, struct ipaddr addr);
 bool netdev_isours(struct board *b, struct ipaddr addr);
+struct ifaddr *netdev_ifaddr(struct netdev *dev, struct ipaddr addr);          /* an IPv6 address of it, or NULL */
 int  netdev_addaddr(struct netdev *dev, struct ipaddr addr, uint32_t preflen, bool test);    /* -EINVAL, -ENOMEM */
 int  netdev_deladdr(struct netdev *dev, struct ipaddr addr);        /* -EADDRNOTAVAIL */
 void netdev_txnotify(struct netdev *dev, uint32_t type);

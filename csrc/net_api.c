@@ -57,10 +57,13 @@ int64_t netdev_get(struct board *b, int32_t index, uint32_t what)
     }
 }
 
-static int set_flag(struct netdev *dev, uint32_t flag, bool on)
+static int64_t set_noarp(struct board *b, struct netdev *dev, bool on)
 {
-  dev->flags = on ? dev->flags | flag : dev->flags & ~flag;
-  return 0;
+  if (on == !!(dev->flags & IFF_NOARP)) return 0;
+  dev->flags ^= IFF_NOARP;
+  icmpv6_dad_carrier(dev);
+  netwait_wake_all(b, &dev->configured);
+  return answer(b, 0);
 }
 
 static int set_ipv4(struct netdev *dev, uint32_t addr)
@@ -81,7 +84,7 @@ int64_t netdev_set(struct board *b, int32_t index, uint32_t what, int64_t value)
       case NETDEV_IPADDR:  return set_ipv4(dev, (uint32_t)value);
       case NETDEV_DRADDR:  dev->router[IP_V4] = ipaddr_v4((uint32_t)value); return 0;
       case NETDEV_NETMASK: dev->ifaddr[0].mask.lo = 0xffffffff00000000u | (uint32_t)value; return 0;
-      case NETDEV_NOARP:   return set_flag(dev, IFF_NOARP, value);
+      case NETDEV_NOARP:   return set_noarp(b, dev, value);
       case NETDEV_UP:      netdev_setup(dev, value); return answer(b, 0);
       case NETDEV_CARRIER: netdev_carrier(dev, value); return answer(b, 0);
       case NETDEV_MTU:

@@ -87,6 +87,11 @@ struct ipaddr netdev_hop(const struct netdev *dev, struct ipaddr dst)
   return !ipaddr_isany(router) && netdev_onlink(dev, router) ? router : dev->router[ipaddr_kind(dst)];
 }
 
+uint32_t netdev_mtu(const struct netdev *dev, struct ipaddr dst)
+{
+  return !ipaddr_isv4(dst) && dev->mtu6 && dev->mtu6 < dev->mtu ? dev->mtu6 : dev->mtu;
+}
+
 /* Something can be sent. The driver is told by whoever called into the core (net_txavail): it may be in Python. */
 
 void netdev_txnotify(struct netdev *dev, uint32_t type)
@@ -104,6 +109,8 @@ void netdev_carrier(struct netdev *dev, bool on)
       icmpv6_dad_carrier(dev);
       return;
     }
+  dev->mtu6 = 0;
+  dev->asks_routers = false;
   neighbor_clear(dev);
   tcp_netdown(dev);
   udp_netdown(dev);

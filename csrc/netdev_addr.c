@@ -56,13 +56,20 @@ static uint32_t common_bits(struct ipaddr a, struct ipaddr b)
   return a.lo != b.lo ? 64 + (uint32_t)__builtin_clzll(a.lo ^ b.lo) : 128;
 }
 
+static uint32_t common_prefix(const struct ifaddr *a, struct ipaddr dst)
+{
+  return min_u32(common_bits(a->addr, dst), ipaddr_preflen(a->mask));
+}
+
 /* RFC 6724 section 5, rules 2 and 8, those that NuttX knows; rule 1 is that both are the same. */
 
-static bool better(struct ipaddr a, struct ipaddr best, struct ipaddr dst)
+static bool better(const struct ifaddr *a, const struct ifaddr *best, struct ipaddr dst)
 {
-  if (scope(a) < scope(best)) return scope(a) >= scope(dst);
-  if (scope(a) > scope(best)) return scope(best) < scope(dst);
-  return common_bits(a, dst) > common_bits(best, dst);
+  uint32_t reach = scope(a->addr), most = scope(best->addr);
+  if (ipaddr_equal(a->addr, dst)) return true;
+  if (reach < most) return reach >= scope(dst);
+  if (reach > most) return most < scope(dst);
+  return !ipaddr_equal(best->addr, dst) && common_prefix(a, dst) > common_prefix(best, dst);
 }
 
 struct ipaddr netdev_source(const struct netdev *dev, struct ipaddr dst)
@@ -70,13 +77,13 @@ struct ipaddr netdev_source(const struct netdev *dev, struct ipaddr dst)
   if (ipaddr_isv4(dst)) return dev->ifaddr[0].addr;
   const struct ifaddr *best = NULL;
   for (const struct ifaddr *a = dev->ifaddr + 1; a < dev->ifaddr + dev->nifaddrs; a++)
-    if (usable(a) && (best == NULL || better(a->addr, best->addr, dst))) best = a;
+    if (usable(a) && (best == NULL || better(a, best, dst))) best = a;
   return best ? best->addr : ipaddr_anylike(dst);
 }
 
 /* IPv6 addresses stand without gaps behind the IPv4 one, in the order in which they came. */
 
-static struct ifaddr *ifaddr_find(struct netdev *dev, struct ipaddr addr)
+struct ifaddr *netdev_ifaddr(struct netdev *dev, struct ipaddr addr)
 {
   for (struct ifaddr *a = dev->ifaddr + 1; a < dev->ifaddr + dev->nifaddrs; a++)
     if (ipaddr_equal(a->addr, addr)) return a;
@@ -89,13 +96,13 @@ int netdev_addaddr(struct netdev *dev, struct ipaddr addr, uint32_t preflen, boo
   bool loopback = dev->flags & IFF_LOOPBACK;
   if (ipaddr_isv4(addr) || ipaddr_isany(addr) || ipaddr_ismulticast(addr) || preflen > 128) return -EINVAL;
   if (ipaddr_isloopback(addr) && !loopback) return -EINVAL;
-  struct ifaddr *a = ifaddr_find(dev, addr);
+  struct ifaddr *a = netdev_ifaddr(dev, addr);
   if (a == NULL)
     {
       if (!cfg[NETCFG_IPv6] || dev->nifaddrs > (loopback ? NET_IPv6_ADDRS : cfg[NETCFG_IPv6_MAX_ADDR])) return -ENOMEM;
       a = &dev->ifaddr[dev->nifaddrs++];
       *a = (struct ifaddr){ .addr = addr, .tested = test && !loopback };
-      a->state = a->tested ? IFADDR_TENTATIVE : IFADDR_READY;
+      a->state = a->tested && !(dev->flags & IFF_NOARP) ? IFADDR_TENTATIVE : IFADDR_READY;
       icmpv6_dad_start(dev, a);
     }
   a->mask = ipaddr_mask(preflen);
@@ -104,7 +111,7 @@ int netdev_addaddr(struct netdev *dev, struct ipaddr addr, uint32_t preflen, boo
 
 int netdev_deladdr(struct netdev *dev, struct ipaddr addr)
 {
-  struct ifaddr *a = ifaddr_find(dev, addr);
+  struct ifaddr *a = netdev_ifaddr(dev, addr);
   if (a == NULL) return -EADDRNOTAVAIL;
   dev->nifaddrs--;
   memmove(a, a + 1, (size_t)(dev->ifaddr + dev->nifaddrs - a) * sizeof *a);

@@ -88,3 +88,10 @@ int32_t sconn_name(const struct socket_conn *s, bool peer, uint8_t *out, uint32_
   sockname_store(out, peer ? s->raddr : s->laddr, peer ? s->rport : s->lport);
   return SOCKNAME_LEN;
 }
+
+/* What it is bound to leads nowhere from this device: no address of the loopback is on a wire. */
+
+bool sconn_confined(const struct socket_conn *s, const struct netdev *dev, struct ipaddr raddr)
+{
+  return ipaddr_isloopback(s->laddr) && !(dev->flags & IFF_LOOPBACK) && !netdev_has(dev, raddr);
+}

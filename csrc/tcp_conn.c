@@ -389,5 +389,5 @@ void tcp_mtu_changed(struct netdev *dev)
 {
   struct tcp *tcp = dev->board->net->tcp;
   for (struct tcp_conn *c = tcp ? tcp->head : NULL; c; c = c->next)
-    if (c->dev == dev) c->mss = min_u32(c->mss, dev->mtu - tcp_hdrlen(c));
+    if (c->dev == dev) c->mss = min_u32(c->mss, netdev_mtu(dev, c->sconn.raddr) - tcp_hdrlen(c));
 }

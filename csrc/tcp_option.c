@@ -140,7 +140,7 @@ void tcp_negotiate(struct tcp_conn *c, const struct tcp_seg *syn)
 {
   const struct net *net = c->dev->board->net;
   const struct tcp_options *o = &syn->opt;
-  uint32_t mss = o->mss ? o->mss : tcp_default_mss(c), ours = c->dev->mtu - tcp_hdrlen(c);
+  uint32_t mss = o->mss ? o->mss : tcp_default_mss(c), ours = netdev_mtu(c->dev, c->sconn.raddr) - tcp_hdrlen(c);
   if (mss < TCP_MIN_MSS) mss = TCP_MIN_MSS;
   if (c->user_mss) ours = min_u32(ours, c->user_mss);
   c->mss = mss < ours ? mss : ours;

@@ -120,6 +120,7 @@ int64_t tcp_connect(struct board *b, int32_t conn, const uint8_t *addr, uint32_t
   struct netdev *dev = c->sconn.boundif ? netdev_find(b, c->sconn.boundif) : netdev_foraddr(b, raddr);
   if (dev == NULL || !(dev->flags & IFF_UP)) return -ENETUNREACH;
   if (netdev_isbroadcast(dev, raddr)) return -EADDRNOTAVAIL;
+  if (sconn_confined(&c->sconn, dev, raddr)) return -EINVAL;
   ret = neighbor_wanted(dev, raddr);
   if (ret < 0) return ret;
   if (ipaddr_isany(c->sconn.laddr)) c->sconn.laddr = netdev_has(dev, raddr) ? raddr : netdev_source(dev, raddr);

@@ -136,7 +136,12 @@ void udp_input(struct rxpkt *p)
       udp_drop(p, NULL, DROP_LENGTH);
       return;
     }
-  bool summed = (udp[6] | udp[7]) || !ipaddr_isv4(p->src);      /* IPv6 has no datagrams without, RFC 8200 8.1 */
+  bool summed = udp[6] | udp[7];
+  if (!summed && !ipaddr_isv4(p->src))                /* IPv6 has no datagrams without, RFC 8200 8.1 */
+    {
+      udp_drop(p, &net->stats.udp.chkerr, DROP_CHECKSUM);
+      return;
+    }
   if (summed && net->cfg[NETCFG_UDP_CHECKSUMS])
     {
       charge(net->board, COST_CSUM, len);

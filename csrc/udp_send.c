@@ -103,6 +103,7 @@ static int check(struct board *b, struct udp_conn *c, uint32_t len, struct ipadd
   if (ipaddr_isany(raddr)) raddr = ipaddr_selflike(raddr);
   struct netdev *dev = c->sconn.boundif ? netdev_find(b, c->sconn.boundif) : netdev_foraddr(b, raddr);
   if (dev == NULL || !(dev->flags & IFF_UP)) return -ENETUNREACH;
+  if (sconn_confined(&c->sconn, dev, raddr)) return -EINVAL;
   int ret = neighbor_wanted(dev, raddr);
   if (ret < 0) return ret;
   if (!(dev->flags & IFF_RUNNING)) return -EHOSTUNREACH;

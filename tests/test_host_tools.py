@@ -128,7 +128,8 @@ def test_an_interface_that_run_creates_is_told_with_what_it_lacks() -> None:
 
 
 def test_an_interface_that_is_down_is_told() -> None:
-    done = run_beside("ip tuntap add dev tap0 mode tap", "sleep 1; kill $pid")
+    taken = "until grep -qs 'iff:.tap0' /proc/$pid/fdinfo/*; do sleep 0.05; done"
+    done = run_beside("ip tuntap add dev tap0 mode tap", taken, "sleep 1; kill $pid")
     assert (done.returncode, done.stderr) == (0, "nutloop: tap tap0 is down: ip link set tap0 up\n")
 
 

@@ -150,15 +150,16 @@ def test_killed_sender_frees_its_socket() -> None:
         assert s.leaks() == 0
 
 
-def test_a_bound_socket_sends_where_it_is_bound_whoever_it_is_for() -> None:
+def test_a_socket_that_is_bound_to_a_device_sends_there() -> None:
     with Stack() as s:
         sock = opened(s)
         s.run(lambda _: sock.setsockopt(SOL_SOCKET, SO_BINDTODEVICE, "eth0"))
-        s.run(lambda _: sock.sendto(echo(), ("127.0.0.1", 0)))
+        assert s.run(lambda _: error_of(sock.sendto, echo(), ("127.0.0.1", 0))) == errno.ENETUNREACH
+        s.run(lambda _: sock.sendto(echo(), ("10.0.1.1", 0)))
         (request,) = [Packet(f) for f in s.frames()]
         assert request.type == 8
         s.eth.ifdown()
-        assert s.run(lambda _: error_of(sock.sendto, echo(), ("127.0.0.1", 0))) == errno.ENETUNREACH
+        assert s.run(lambda _: error_of(sock.sendto, echo(), ("10.0.1.1", 0))) == errno.ENETUNREACH
         assert s.run(lambda _: error_of(sock.setsockopt, SOL_SOCKET, SO_BINDTODEVICE, "eth9")) == errno.ENODEV
 
 

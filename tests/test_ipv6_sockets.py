@@ -261,7 +261,7 @@ def test_connect_is_refused_by_a_reset_and_by_an_unreachable_port(s: Stack6) -> 
     assert results[0].errno == errno.ECONNREFUSED and s.leaks() == 0
 
 
-def test_packet_too_big_makes_segments_smaller_but_not_below_1280(s: Stack6) -> None:
+def test_packet_too_big_makes_segments_smaller_and_below_1280_it_is_not_believed(s: Stack6) -> None:
     results, peer, _ = answered(s)
     peer.put("SA", seq=0, ack=1, options=b"\2\4\5\xa0")
     peer.seq = peer.ack = 1
@@ -274,10 +274,14 @@ def test_packet_too_big_makes_segments_smaller_but_not_below_1280(s: Stack6) -> 
     s.kernel.net.txavail()
     s.later(0)
     assert [len(x.data) for x in peer.take()] == [1340, 100]
-    s.input(ether6(icmp6(TOO_BIG, 0, struct.pack("!I", 600), frame[14:][:1232])))
+    s.input(ether6(icmp6(TOO_BIG, 0, struct.pack("!I", 1280), frame[14:][:1232])))
     s.kernel.net.txavail()
     s.later(0)
     assert [len(x.data) for x in peer.take()] == [1220, 220]
+    s.input(ether6(icmp6(TOO_BIG, 0, struct.pack("!I", 1279), frame[14:][:1232])))
+    s.kernel.net.txavail()
+    s.later(0)
+    assert peer.take() == [] and s.kernel.net.stats.icmpv6.typeerr == 1
 
 
 def test_an_error_about_something_else_breaks_nothing(s: Stack6) -> None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from errno import EADDRINUSE, EEXIST, ETIMEDOUT
 from typing import TYPE_CHECKING
 
-from kernel.core import ACT_BASE, check, lib
+from kernel.core import ACT_BASE, buffer, check, lib
+from kernel.inet import unpack_address
 from kernel.sync import Semaphore
 
 if TYPE_CHECKING:
     from kernel.kernel import Kernel
     from kernel.netdev import NetDevice
 
-LINK_LOCAL = "fe80:"
 TEST_MS = 5000  # longer than a test takes, unless its queue is blocked or the device never asks
 
 
@@ -48,19 +48,21 @@ def _sem(kernel: Kernel, device: NetDevice) -> Semaphore:
 def _link_local(kernel: Kernel, device: NetDevice) -> None:
     deadline = kernel.clock.now_ns + TEST_MS * 1_000_000
     with kernel.net.locked(device):
-        r = lib.autoconf_linklocal(kernel.board, device.index)
+        packed = bytearray(16)
+        r = lib.autoconf_linklocal(kernel.board, device.index, buffer(packed))
         check(kernel.clock.follow(r) if r >= ACT_BASE else r, f"{device.name}: link-local address")
+        address = unpack_address(bytes(packed))
         device.ip6.hear()
         kernel.net.txavail()
     while True:
         with kernel.net.locked(device):
-            row = next(row for row in device.ip6 if row.address.startswith(LINK_LOCAL))
-            if row.state == "duplicate":
-                device.ip6.remove(row.address)
-                raise OSError(EEXIST, f"{device.name}: somebody has {row.address}")
-            if row.state == "ready":
+            state = {row.address: row.state for row in device.ip6}.get(address)
+            if state == "duplicate":
+                device.ip6.remove(address)
+                raise OSError(EEXIST, f"{device.name}: somebody has {address}")
+            if state in (None, "ready"):  # a router's may have taken its place
                 return
             if kernel.clock.now_ns >= deadline:
-                raise OSError(EADDRINUSE, f"{device.name}: nobody can say whether {row.address} is free")
+                raise OSError(EADDRINUSE, f"{device.name}: nobody can say whether {address} is free")
             sem = _sem(kernel, device)
         sem.wait(kernel.ms2tick(TEST_MS))
