@@ -2,8 +2,9 @@
  *
  * Each file has one job: tcp_conn.c connections and their ends; tcp_handshake.c how they begin; tcp_input.c what a
  * segment does to the state, tcp_payload.c its payload and FIN; tcp_option.c options; tcp_ack.c acknowledgements,
- * round-trip time and congestion; tcp_read.c received data, in order and not; tcp_write.c data to be sent,
- * tcp_unbuffered.c without buffers; tcp_output.c segments; tcp_timer.c timers; tcp_sock.c and tcp_opt.c the owner's side.
+ * round-trip time and congestion; tcp_sack.c what the peer has beyond its acknowledgement; tcp_read.c received data, in
+ * order and not; tcp_write.c data to be sent, tcp_unbuffered.c without buffers; tcp_output.c segments; tcp_timer.c timers;
+ * tcp_sock.c and tcp_opt.c the owner's side.
  *
  * A segment leaves in two ways. What answers a bad or a duplicate one goes at once, as a reply. Everything else is
  * decided when the device asks (tcp_output): a connection that may have something puts itself on the list of its device
@@ -22,6 +23,8 @@
 #define TCP_MAXOPTLEN   40u
 #define TCP_HASHSIZE    256u
 #define TCP_OFOSEGS     4u        /* out-of-order runs that are kept: as many as SACK can tell of */
+#define TCP_SACKRUNS    16u       /* ... and so many the peer may have beyond snd_una before we forget one */
+#define TCP_DUPTHRESH   3u        /* duplicates that make a loss */
 #define TCP_DEFAULT_MSS 536u      /* of a peer that does not say ... */
 #define TCP_DEFAULT_MSS6 1220u    /* ... by IPv6 */
 #define TCP_MIN_MSS     88u       /* of a peer that says nonsense */
@@ -39,6 +42,8 @@ enum tcp_state
 
 enum tcp_timer { TCPT_REXMIT, TCPT_PERSIST, TCPT_DELACK, TCPT_KEEP, TCPT_2MSL, TCPT_LINGER, TCPT_NTIMERS };
 
+struct tcp_run { uint32_t left, right; };         /* sequence numbers from left up to right, which is not of it */
+
 /* What a segment says beside its header. */
 
 struct tcp_options
@@ -48,7 +53,7 @@ struct tcp_options
   bool     sack_permitted, timestamps;
   uint32_t tsval, tsecr;
   uint32_t nsack;
-  struct { uint32_t left, right; } sack[4];
+  struct tcp_run sack[4];
 };
 
 /* A segment that came in. Its chain is in p->iob, from the IP header on until tcp_input() cuts that off. */
@@ -121,6 +126,9 @@ struct tcp_conn
   int64_t   ts_when;              /* ns: when ts_recent came */
 
   uint32_t  cwnd, ssthresh, recover;
+  struct tcp_run sacked[TCP_SACKRUNS];    /* the scoreboard, see tcp_sack.c */
+  uint32_t  nsacked;
+  uint32_t  resent;               /* holes below it have gone out again in this recovery */
   int64_t   srtt, rttvar, rto;    /* ns; srtt 0: never measured */
   uint32_t  rtt_seq;
   int64_t   rtt_start;
@@ -226,6 +234,17 @@ void tcp_cc_start(struct net *net, struct tcp_conn *c);
 void tcp_cc_timeout(struct net *net, struct tcp_conn *c);
 void tcp_cc_idle(struct net *net, struct tcp_conn *c);                    /* before payload leaves and none is out */
 void tcp_measured(struct net *net, struct tcp_conn *c, int64_t rtt);
+uint32_t tcp_cc_room(const struct tcp_conn *c);                           /* how much more the path may carry */
+
+/* tcp_sack.c */
+
+bool tcp_sack_input(struct tcp_conn *c, const struct tcp_options *o);
+bool tcp_sack_acked(struct tcp_conn *c);
+void tcp_sack_forget(struct tcp_conn *c);
+bool tcp_sack_lost(const struct tcp_conn *c);                             /* what snd_una asks for */
+uint32_t tcp_sack_first(const struct tcp_conn *c);
+bool tcp_sack_next(const struct tcp_conn *c, bool sure, struct tcp_run *next);
+uint32_t tcp_flight(const struct tcp_conn *c);
 
 /* tcp_read.c */
 

@@ -4,10 +4,14 @@
  * until everything sent by then is acknowledged, each partial acknowledgement sends the next one that is missing (RFC
  * 6582). CONFIG_NET_TCP_CC_NEWRENO adds the congestion window; without it, NuttX's default, the peer's window is all
  * there is.
+ *
+ * With SACK the recovery is that of RFC 6675: it also begins when enough has arrived behind what is missing, sends again
+ * what tcp_sack.c finds, and its congestion window stands still, since what the path carries is known. A partial
+ * acknowledgement of something that has not gone out again proves that lost, which finds the end of a flight, behind
+ * which nothing is SACKed.
  */
 #include "tcp.h"
 
-#define DUPTHRESH 3u
 #define RTT_MAX   (120 * NSEC_PER_SEC)
 #define SYN_RTO   (3 * NSEC_PER_SEC)      /* RFC 6298 (5.7) */
 
@@ -67,16 +71,16 @@ void tcp_cc_idle(struct net *net, struct tcp_conn *c)
   if (newreno(net) && net->board->bench->now - c->sent > tcp_rto(net, c)) c->cwnd = min_u32(c->cwnd, initial_window(c));
 }
 
-static void halve(struct tcp_conn *c)
+static void halve(struct tcp_conn *c, uint32_t flight)
 {
-  c->ssthresh = max_u32((c->snd_max - c->snd_una) / 2, 2 * c->mss);
+  c->ssthresh = max_u32(flight / 2, 2 * c->mss);
 }
 
 void tcp_cc_timeout(struct net *net, struct tcp_conn *c)
 {
   c->recover = c->snd_max;
   if (!newreno(net)) return;
-  if (c->nrtx == 1) halve(c);
+  if (c->nrtx == 1) halve(c, c->snd_max - c->snd_una);
   c->cwnd = c->mss;
 }
 
@@ -89,6 +93,14 @@ static void grow(struct net *net, struct tcp_conn *c, uint32_t acked)
     c->cwnd += max_u32(c->mss * c->mss / c->cwnd, 1);
 }
 
+/* In a recovery with SACK whole segments or nothing (RFC 6675 section 5 (C)). */
+
+uint32_t tcp_cc_room(const struct tcp_conn *c)
+{
+  uint32_t flight = tcp_flight(c), room = c->cwnd > flight ? c->cwnd - flight : 0;
+  return c->recovering && c->sack_ok && room < c->mss ? 0 : room;
+}
+
 /* Loss. */
 
 static void retransmit_first(struct net *net, struct tcp_conn *c)
@@ -98,30 +110,50 @@ static void retransmit_first(struct net *net, struct tcp_conn *c)
   tcp_pending(net, c);
 }
 
+static void recover(struct net *net, struct tcp_conn *c)
+{
+  if (!net->cfg[NETCFG_TCP_FAST_RETRANSMIT]) return;
+  c->recovering = true;
+  c->recover = c->snd_max;
+  c->resent = c->snd_una;
+  if (newreno(net) && c->sack_ok)
+    {
+      halve(c, min_u32(c->snd_max - c->snd_una, c->cwnd));      /* without what limited transmit added */
+      c->cwnd = c->ssthresh;
+    }
+  else if (newreno(net))
+    {
+      halve(c, c->snd_max - c->snd_una);
+      c->cwnd = c->ssthresh + TCP_DUPTHRESH * c->mss;
+    }
+  retransmit_first(net, c);
+}
+
 static void duplicate(struct net *net, struct tcp_conn *c)
 {
   if (c->dupacks < UINT8_MAX) c->dupacks++;
   if (c->recovering)
     {
-      if (newreno(net) && c->cwnd < 1u << 30) c->cwnd += c->mss;
+      if (newreno(net) && !c->sack_ok && c->cwnd < 1u << 30) c->cwnd += c->mss;
       tcp_pending(net, c);
       return;
     }
-  if (c->dupacks != DUPTHRESH || !net->cfg[NETCFG_TCP_FAST_RETRANSMIT]) return;
+  if (c->dupacks != TCP_DUPTHRESH) return;
   if (seq_leq(c->snd_una, c->recover)) return;        /* of a loss that was dealt with: RFC 6582 section 3.2 (1) */
-  c->recovering = true;
-  c->recover = c->snd_max;
-  if (newreno(net))
-    {
-      halve(c);
-      c->cwnd = c->ssthresh + DUPTHRESH * c->mss;
-    }
-  retransmit_first(net, c);
+  recover(net, c);
+}
+
+/* What the peer has beyond what it waits for was sent after the last loss, so that these are no echoes of that one. */
+
+static void sacked(struct net *net, struct tcp_conn *c)
+{
+  if (!c->recovering && tcp_sack_lost(c) && seq_geq(c->snd_una, c->recover)) recover(net, c);
 }
 
 static void recovered(struct net *net, struct tcp_conn *c)
 {
   c->recovering = false;
+  if (c->sack_ok) c->rexmit = false;                  /* the device had not asked yet */
   if (newreno(net)) c->cwnd = min_u32(c->ssthresh, max_u32(c->snd_max - c->snd_una, c->mss) + c->mss);
 }
 
@@ -129,6 +161,11 @@ static void partial(struct net *net, struct tcp_conn *c, uint32_t acked)
 {
   if (newreno(net)) c->cwnd = max_u32(c->cwnd > acked ? c->cwnd - acked : 0, c->mss) + (acked >= c->mss ? c->mss : 0);
   retransmit_first(net, c);
+}
+
+static void sack_partial(struct net *net, struct tcp_conn *c, bool reneged)
+{
+  if (reneged || seq_geq(c->snd_una, c->resent)) retransmit_first(net, c);
 }
 
 /* Something new is acknowledged. */
@@ -145,6 +182,7 @@ static void advance(struct net *net, struct tcp_conn *c, const struct tcp_seg *s
     }
   if (bytes) tcp_write_trim(net, c, bytes);
   c->snd_una = s->ack;
+  bool reneged = tcp_sack_acked(c);
   if (seq_lt(c->snd_nxt, c->snd_una)) c->snd_nxt = c->snd_una;
   c->nrtx = 0;
   c->nprobes = c->unanswered = 0;
@@ -153,10 +191,13 @@ static void advance(struct net *net, struct tcp_conn *c, const struct tcp_seg *s
   c->owed_since = 0;
   if (c->recovering && seq_geq(s->ack, c->recover))
     recovered(net, c);
+  else if (c->recovering && c->sack_ok)
+    sack_partial(net, c, reneged);
   else if (c->recovering)
     partial(net, c, acked);
   else
     grow(net, c, acked);
+  if (seq_lt(c->recover, c->snd_una)) c->recover = c->snd_una - 1;    /* else it would lie ahead after half the numbers */
   if (c->snd_una == c->snd_max)
     tcp_timer_stop(c, TCPT_REXMIT);
   else
@@ -191,10 +232,11 @@ void tcp_ack(struct net *net, struct tcp_conn *c, const struct tcp_seg *s)
 {
   if (c->snd_wnd == 0) c->nrtx = 0;
   if (c->snd_wnd == 0 && c->owned) c->unanswered = 0; /* it keeps its window closed, but it is there (MUST-37) */
-  bool moved = update_window(net, c, s);
-  if (seq_gt(s->ack, c->snd_una))
-    advance(net, c, s);
-  else if (s->len == 0 && !moved && !(s->flags & TCP_FIN) && c->snd_wnd && c->snd_una != c->snd_max)
-    duplicate(net, c);
-  if (c->txsize > c->snd_nxt - c->snd_una || c->fin) tcp_pending(net, c);
+  bool moved = update_window(net, c, s), more = seq_gt(s->ack, c->snd_una);
+  if (more) advance(net, c, s);
+  bool news = tcp_sack_input(c, &s->opt);
+  bool same = s->len == 0 && !moved && !(s->flags & TCP_FIN) && c->snd_wnd && c->snd_una != c->snd_max;
+  if (!more && (same || news)) duplicate(net, c);
+  sacked(net, c);
+  if (c->txsize > c->snd_nxt - c->snd_una || c->fin || (c->recovering && c->sack_ok)) tcp_pending(net, c);
 }

@@ -380,6 +380,7 @@ void tcp_mtu(struct net *net, const struct quoted *q, uint32_t mtu)
   c->mss = mtu < TCP_MIN_MSS + tcp_hdrlen(c) ? TCP_MIN_MSS : mtu - tcp_hdrlen(c);
   c->snd_nxt = c->snd_una;
   c->rtt_timing = false;
+  tcp_sack_forget(c);
   tcp_pending(net, c);
 }
 

@@ -92,6 +92,14 @@ static struct iob_s *segment(struct net *net, struct tcp_conn *c, uint32_t seq, 
   return iob;
 }
 
+/* A recovery with SACK may last longer than a round trip, so that its timer begins again with each (RFC 6675 section 6). */
+
+static void went_again(struct net *net, struct tcp_conn *c, uint32_t end)
+{
+  if (seq_gt(end, c->resent)) c->resent = end;
+  tcp_timer_set(net, c, TCPT_REXMIT, tcp_rto(net, c));
+}
+
 /* What every segment that left means for us. */
 
 static void has_left(struct net *net, struct tcp_conn *c, uint32_t seq, uint32_t span, uint32_t flags)
@@ -112,6 +120,7 @@ static void has_left(struct net *net, struct tcp_conn *c, uint32_t seq, uint32_t
       c->rtt_timing = false;                        /* nobody knows which one is acknowledged (Karn) */
       net->stats.tcp_rexmit++;
       trace_put(net->board, TR_TCP_REXMIT, tcp_number(net, c), span);
+      if (c->recovering && c->sack_ok) went_again(net, c, seq + span);
     }
   else if (!c->rtt_timing && !c->ts_ok)
     {
@@ -245,15 +254,32 @@ static bool worth_it(const struct tcp_conn *c, uint32_t len, uint32_t unsent, bo
   return 2 * len >= c->snd_wnd_max;
 }
 
+/* One segment of what went out before, from `seq` to `end` at most. */
+
+static enum sent send_again(struct net *net, struct tcp_conn *c, uint32_t seq, uint32_t end)
+{
+  uint32_t off = seq - c->snd_una, room = c->snd_wnd > off ? c->snd_wnd - off : 0;
+  uint32_t len = min_u32(min_u32(effective_mss(c), room), min_u32(c->txsize - off, end - seq));
+  len = cut_to_iobs(net, c, len);
+  uint32_t flags = TCP_ACK | (off + len == c->txsize ? TCP_PSH : 0);
+  if (c->fin && off + len == c->txsize && end - c->snd_una > c->txsize) flags |= TCP_FIN;
+  if (len == 0 && !(flags & TCP_FIN)) return NOTHING;
+  return send(net, c, seq, len, flags, c->snd_nxt);
+}
+
 static enum sent send_first_again(struct net *net, struct tcp_conn *c)
 {
-  uint32_t len = min_u32(min_u32(effective_mss(c), c->snd_wnd), min_u32(c->txsize, c->snd_max - c->snd_una));
-  len = cut_to_iobs(net, c, len);
-  uint32_t flags = TCP_ACK | (len == c->txsize ? TCP_PSH : 0);
-  if (c->fin && len == c->txsize && c->snd_max - c->snd_una > c->txsize) flags |= TCP_FIN;
   c->rexmit = false;
-  if (len == 0 && !(flags & TCP_FIN)) return NOTHING;
-  return send(net, c, c->snd_una, len, flags, c->snd_nxt);
+  return send_again(net, c, c->snd_una, tcp_sack_first(c));
+}
+
+/* What the peer misses below what it has. That is payload: behind a FIN there is nothing. */
+
+static enum sent send_hole(struct net *net, struct tcp_conn *c, bool sure)
+{
+  struct tcp_run hole;
+  if (!tcp_sack_next(c, sure, &hole) || tcp_cc_room(c) == 0) return NOTHING;
+  return send_again(net, c, hole.left, hole.right);
 }
 
 /* Something is left that the peer does not let us send, and no acknowledgement will come to change that. A window that
@@ -272,7 +298,7 @@ static enum sent send_next(struct net *net, struct tcp_conn *c)
   uint32_t off = c->snd_nxt - c->snd_una, unsent = off < c->txsize ? c->txsize - off : 0;
   bool finsent = off > c->txsize || (c->finsent && c->snd_una == c->snd_max), forced = c->force;
   if (unsent && c->snd_una == c->snd_max) tcp_cc_idle(net, c);
-  uint32_t wnd = min_u32(c->snd_wnd, c->cwnd), room = wnd > off ? wnd - off : 0;
+  uint32_t room = min_u32(c->snd_wnd > off ? c->snd_wnd - off : 0, tcp_cc_room(c));
   uint32_t len = min_u32(min_u32(unsent, room), effective_mss(c));
   if (len && !forced && !worth_it(c, len, unsent, off == 0)) len = 0;
   bool probe = forced && len == 0 && unsent;
@@ -320,7 +346,9 @@ static enum sent output(struct net *net, struct tcp_conn *c)
 
       default:
         if (c->rexmit && (r = send_first_again(net, c)) != NOTHING) return r;
-        return send_next(net, c);
+        if ((r = send_hole(net, c, true)) != NOTHING) return r;
+        if ((r = send_next(net, c)) != NOTHING) return r;
+        return net->cfg[NETCFG_TCP_CC_NEWRENO] ? send_hole(net, c, false) : NOTHING;
     }
 }
 

@@ -78,13 +78,15 @@ static void persist_timeout(struct net *net, struct tcp_conn *c)
   tcp_pending(net, c);
 }
 
-/* Nothing was acknowledged in time: start over from there, as if nothing behind it had arrived. A peer that has closed
- * its window over what was in flight is probed instead (MUST-34).
+/* Nothing was acknowledged in time: start over from there, as if nothing behind it had arrived, whatever the peer SACKed
+ * before, and whatever it SACKs until that is through: a sender that believed a peer who has thrown it away would never
+ * get past it. A peer that has closed its window over what was in flight is probed instead (MUST-34).
  */
 
 static void rexmit_timeout(struct net *net, struct tcp_conn *c)
 {
   bool syn = c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD;
+  tcp_sack_forget(c);
   if (!syn && c->snd_wnd == 0 && c->txsize)
     {
       c->snd_nxt = c->snd_una;

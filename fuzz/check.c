@@ -14,6 +14,9 @@ void check_describe(const struct target *t)
               tcp_number(t->net, c), c->state, c->sconn.lport, (unsigned long long)c->sconn.raddr.lo, c->sconn.rport, c->owned ? " owned" : "",
               c->fin ? " fin" : "", c->listed ? " listed" : "", c->snd_una - c->iss, c->snd_nxt - c->iss,
               c->snd_max - c->iss, c->snd_wnd, c->txsize, c->rcv_nxt - c->irs, readahead_len(&c->readahead), c->nofo);
+      for (uint32_t i = 0; i < c->nsacked; i++)
+        fprintf(stderr, " has +%u to +%u", c->sacked[i].left - c->iss, c->sacked[i].right - c->iss);
+      if (c->recovering) fprintf(stderr, " recover +%u resent +%u", c->recover - c->iss, c->resent - c->iss);
       for (int i = 0; i < TCPT_NTIMERS; i++) fprintf(stderr, " %lld", (long long)(c->timer[i] / 1000000));
       fprintf(stderr, " ms\n");
     }
@@ -57,6 +60,20 @@ static void check_sequence(const struct tcp_conn *c)
   REQUIRE(c->snd_una == c->snd_max || waits);     /* nothing in flight is forgotten */
 }
 
+static void check_scoreboard(const struct tcp_conn *c)
+{
+  REQUIRE(c->nsacked <= TCP_SACKRUNS && (c->sack_ok || c->nsacked == 0));
+  for (uint32_t i = 0; i < c->nsacked; i++)
+    {
+      const struct tcp_run *r = &c->sacked[i];
+      REQUIRE(seq_gt(r->left, i ? r[-1].right : c->snd_una) && seq_lt(r->left, r->right) && seq_leq(r->right, c->snd_max));
+    }
+  if (!tcp_synchronized(c) || !c->sack_ok) return;
+  REQUIRE(tcp_flight(c) <= 2 * (c->snd_max - c->snd_una));
+  if (c->recovering) REQUIRE(seq_lt(c->snd_una, c->recover) && seq_leq(c->recover, c->snd_max));
+  if (c->recovering) REQUIRE(seq_leq(c->resent, c->recover) && (c->snd_nxt == c->snd_max || c->nsacked == 0));
+}
+
 static void check_connections(struct target *t)
 {
   struct tcp *tcp = t->net->tcp;
@@ -67,6 +84,7 @@ static void check_connections(struct target *t)
       REQUIRE(c->prev == prev && c->state != TCP_CLOSED && ++n <= tcp->nconns);
       check_buffers(c);
       check_sequence(c);
+      check_scoreboard(c);
       uint32_t queued = 0;
       for (const struct tcp_conn *o = c->accept_head; o; o = o->accept_next)
         REQUIRE(o->listener == c && ++queued <= c->npending);
@@ -93,6 +111,14 @@ void check_stack(struct target *t)
   check_connections(t);
 }
 
+/* What the peer has said that it has does not leave again in a recovery. */
+
+static void check_wanted(const struct tcp_conn *c, uint32_t seq, uint32_t len)
+{
+  for (uint32_t i = 0; len && c->recovering && i < c->nsacked; i++)
+    REQUIRE(seq_geq(seq, c->sacked[i].right) || seq_leq(seq + len, c->sacked[i].left));
+}
+
 /* A frame that left: lengths, checksums, and the payload that belongs at its place of the stream. */
 
 static void check_segment(struct target *t, struct ipaddr src, struct ipaddr dst, const uint8_t *tcp, uint32_t len)
@@ -106,6 +132,7 @@ static void check_segment(struct target *t, struct ipaddr src, struct ipaddr dst
       uint32_t first = get32(tcp + 4) - c->iss - 1;
       if (!tcp_synchronized(c) || seq_gt(get32(tcp + 4), c->snd_max)) continue;     /* of the one before it */
       for (uint32_t i = hdrlen; i < len; i++) REQUIRE(tcp[i] == content(first + i - hdrlen));
+      check_wanted(c, get32(tcp + 4), len - hdrlen);
     }
 }
 

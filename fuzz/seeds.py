@@ -21,6 +21,12 @@ def segment(
     return bytes([SEGMENT, who, flags, bases, scales | 0x20, dseq & 255, dack & 255, length, 255])
 
 
+def sack(*blocks: tuple[int, int]) -> bytes:
+    """An acknowledgement that repeats the last one, with blocks in 128ths of what is in flight."""
+    ends = [n for left, right in blocks for n in (left, right - left)]
+    return segment(ACK, bases=0x44) + bytes([len(blocks) - 1, *ends])
+
+
 def call(which: int, handle: int = 0, n: int = 0, *more: int) -> bytes:
     """A socket call of the program."""
     return bytes([CALL, which | handle << 5, n, *more])
@@ -33,7 +39,7 @@ def time(which: int) -> bytes:
 
 def opened() -> bytes:
     """A peer calls the listener, and handle 1 is the connection."""
-    return segment(SYN, who=STRANGER) + segment(ACK) + call(ACCEPT, 0, 1)
+    return segment(SYN, who=STRANGER, bases=0x40) + segment(ACK) + call(ACCEPT, 0, 1)
 
 
 def raw(frame: bytes, how: int = 7) -> bytes:
@@ -92,6 +98,10 @@ def conversations() -> dict[str, bytes]:
     we_close = call(CLOSE, 1) + segment(ACK) + segment(FIN | ACK) + time(S150)
     behind = segment(ACK, 50, dseq=100)
     sack_everything = b"".join(segment(ACK, 20, dseq=40 * n) for n in (4, 1, 2, 3))
+    lots = call(SEND, 1, 254) * 2
+    holes = sack((20, 40)) + sack((60, 70), (20, 40)) + sack((90, 128), (60, 70), (20, 40)) + segment(ACK, bases=8)
+    crumbs = [(6 * n, 6 * n + 2) for n in (*range(20, 2, -1), 2, 1)]
+    too_many = b"".join(sack(*crumbs[n : n + 3]) for n in range(0, len(crumbs), 3))
     dial = call(SOCKET, 2) + call(CONNECT, 2, 1) + segment(SYN | ACK, dseq=0) + call(SEND, 2, 10)
     echo = packet(1, bytes([8, 0, 0, 0, 1, 2, 3, 4])) + b""
     datagram = packet(17, bytes([3, 232, 0, 7, 0, 12, 0, 0]) + b"abcd")
@@ -102,6 +112,17 @@ def conversations() -> dict[str, bytes]:
         "our close": opened() + ours + segment(ACK) + we_close,
         "out of order": opened() + behind + data + call(RECV, 1, 100) + peer_closes,
         "many holes": opened() + sack_everything + ours + data + call(RECV, 1, 255),
+        "their holes": opened() + lots + holes + segment(ACK) + peer_closes,
+        "their holes and a timeout": opened() + lots + holes + time(S3) + holes + call(CLOSE, 1) + holes + time(S30),
+        "their holes on a small path": opened()
+        + lots
+        + holes
+        + bytes([ERROR, 0, 3, 4, 2, 88, 0])
+        + holes
+        + segment(ACK),
+        "their holes without buffers": opened() + lots + bytes([HOG, 254]) + holes + bytes([HOG, 1]) + holes + time(S3),
+        "more holes than we know": opened() + lots + too_many + sack((122, 126)) + too_many + segment(ACK, bases=12),
+        "they take back": opened() + lots + sack((1, 128)) + segment(ACK, bases=12) + sack((1, 128)) + segment(ACK),
         "fragments": opened() + segment(ACK | FRAGMENTS, 200) + segment(ACK | REVERSED, 200) + call(RECV, 1, 255),
         "duplicates": opened() + segment(ACK | TWICE, 200) + ours + segment(ACK, dack=0, bases=4) * 4,
         "timeouts": opened() + ours + time(S3) + time(S30) + segment(ACK) + call(CLOSE, 1) + time(S150) + time(S1000),
@@ -132,6 +153,8 @@ CONFIGURATIONS = (
     (0x20, 0x83, 1),
     (0x21, 0x81, 3),
     (0x01, 0x80, 0),
+    (0x01, 0x03, 0),
+    (0x0F, 0x03, 0),
 )
 
 

@@ -178,8 +178,26 @@ static uint32_t near_ack(const struct tcp_conn *c, uint32_t which)
     }
 }
 
-/* Which, flags, bases and scales, two shifts, length, window, options; each a byte. Timestamps that are acceptable get
- * their own bit, since nobody finds those by chance. */
+/* SACK: that it is permitted, or one to three blocks in what is in flight or a little beyond; the option's length. */
+
+static uint32_t sack(uint8_t *opt, const struct tcp_conn *c, bool syn, struct input *in)
+{
+  if (syn) memcpy(opt, "\4\2\1\1", 4);
+  if (syn || c == NULL) return syn ? 4 : 0;
+  uint32_t n = 1 + take(in) % 3, unit = (c->snd_max - c->snd_una) / 128 + 1;
+  memcpy(opt, "\1\1\5", 3);
+  opt[3] = (uint8_t)(2 + 8 * n);
+  for (uint32_t i = 0; i < n; i++)
+    {
+      uint32_t left = c->snd_una + unit * take(in);
+      put32(opt + 4 + 8 * i, left);
+      put32(opt + 8 + 8 * i, left + unit * (uint32_t)(int8_t)take(in));
+    }
+  return 4 + 8 * n;
+}
+
+/* Which, flags, bases and scales, two shifts, length, window, options; each a byte. Timestamps that are acceptable and
+ * blocks that can be get their own bits, since nobody finds those by chance. */
 
 void world_segment(struct target *t, struct input *in)
 {
@@ -207,8 +225,9 @@ void world_segment(struct target *t, struct input *in)
       put32(opt + 8, tcp_timestamp(t->net));
       nopt = 12;
     }
+  if (bases & 0x40) nopt += sack(opt + nopt, c, flags & TCP_SYN, in);
   if (bases & 0x80)
-    for (uint32_t n = take(in) % 29 & ~3u; n; n--) opt[nopt++] = take(in);
+    for (uint32_t n = min_u32(take(in) % 29 & ~3u, TCP_MAXOPTLEN - nopt); n; n--) opt[nopt++] = take(in);
   segment[12] = (uint8_t)((TCP_HDRLEN + nopt) / 4 << 4);
   uint32_t most = (t->six ? 1452 : 1480) - TCP_HDRLEN - nopt;
   if (len > most) len = most;

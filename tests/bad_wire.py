@@ -20,6 +20,8 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "NuttX's defaults": {},
     "delayed ACKs": {"NET_TCP_DELAYED_ACK": True},
     "out of order": OUT_OF_ORDER,
+    "out of order, NewReno": {**OUT_OF_ORDER, "NET_TCP_CC_NEWRENO": True},
+    "out of order, no write buffers": {**OUT_OF_ORDER, "NET_TCP_WRITE_BUFFERS": False},
     "everything": {
         **OUT_OF_ORDER,
         **TIMESTAMPS,

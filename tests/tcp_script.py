@@ -13,6 +13,7 @@ from tcp_peer import Peer, Segment, accepted, act, listening, rows
 from kernel.core import lib
 
 MSS = b"\2\4\5\xb4"
+M = 1460
 
 
 def built(**options: Any) -> pytest.MarkDecorator:
@@ -34,6 +35,28 @@ def writes(s: Stack, peer: Peer, sock: Any, data: bytes) -> list[Segment]:
     peer.take()
     act(s, lambda sys: sock.send(data))
     return peer.take()
+
+
+def numbers(segments: list[Segment]) -> list[int]:
+    """Which full segments these are, from 0."""
+    assert all((x.seq - 1) % M == 0 for x in segments)
+    return [(x.seq - 1) // M for x in segments]
+
+
+def sends(s: Stack, peer: Peer, sock: Any, n: int) -> list[int]:
+    """The board gets ``n`` full segments to send: what leaves at once."""
+    return numbers(writes(s, peer, sock, bytes(n * M)))
+
+
+def acks(peer: Peer, n: int, **more: Any) -> list[int]:
+    """The peer acknowledges all before segment ``n``: what leaves at once."""
+    peer.ack = 1 + n * M
+    return numbers(peer.answers("A", **more))
+
+
+def duplicates(peer: Peer, n: int) -> list[int]:
+    """The same acknowledgement ``n`` times: what leaves at once."""
+    return [x for _ in range(n) for x in numbers(peer.answers("A"))]
 
 
 def watch(peer: Peer, seconds: float, step: float = 0.01) -> list[Segment]:

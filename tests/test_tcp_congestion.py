@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 from stack import Stack
-from tcp_peer import TCP, Peer, Segment, act, listening
-from tcp_script import built, called, watch, writes
+from tcp_peer import TCP, Peer, act, listening
+from tcp_script import M, acks, built, called, duplicates, numbers, sends, watch, writes
 
-M = 1460
 NEWRENO = {"NET_TCP_CC_NEWRENO": True}
 
 
@@ -18,28 +17,6 @@ NEWRENO = {"NET_TCP_CC_NEWRENO": True}
 def s(request: pytest.FixtureRequest) -> Iterator[Stack]:
     with Stack(**{**TCP, **getattr(request, "param", {})}) as stack:
         yield stack
-
-
-def numbers(segments: list[Segment]) -> list[int]:
-    """Which full segments these are, from 0."""
-    assert all((x.seq - 1) % M == 0 for x in segments)
-    return [(x.seq - 1) // M for x in segments]
-
-
-def sends(s: Stack, peer: Peer, sock: Any, n: int) -> list[int]:
-    """The board gets ``n`` full segments to send: what leaves at once."""
-    return numbers(writes(s, peer, sock, bytes(n * M)))
-
-
-def acks(peer: Peer, n: int) -> list[int]:
-    """The peer acknowledges all before segment ``n``: what leaves at once."""
-    peer.ack = 1 + n * M
-    return numbers(peer.answers("A"))
-
-
-def duplicates(peer: Peer, n: int) -> list[int]:
-    """The same acknowledgement ``n`` times: what leaves at once."""
-    return [x for _ in range(n) for x in numbers(peer.answers("A"))]
 
 
 # Without a congestion window: NuttX's default

@@ -36,7 +36,9 @@ TCP = [
         "NET_TCP_OUT_OF_ORDER", lambda c: c("NET_TCP_SELECTIVE_ACK"), "segments that come too early are kept", "NET_TCP"
     ),
     integer("NET_TCP_OUT_OF_ORDER_BUFSIZE", 16384, "bytes of them, each connection", "NET_TCP_OUT_OF_ORDER"),
-    flag("NET_TCP_SELECTIVE_ACK", False, "the peer is told which", "NET_TCP"),
+    flag(
+        "NET_TCP_SELECTIVE_ACK", False, "the peer is told which, and what it has of ours is not sent again", "NET_TCP"
+    ),
     flag("NET_TCP_WINDOW_SCALE", False, "windows above 65535 bytes", "NET_TCP"),
     integer(
         "NET_TCP_WINDOW_SCALE_FACTOR",
