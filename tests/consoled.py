@@ -15,7 +15,7 @@ from kernel.kernel import Kernel
 from kernel.task import Task
 
 US, MS, S = 1_000, 1_000_000, 1_000_000_000
-PATIENCE = 30.0  # host seconds until a client gives up; only a failing test waits for it
+PATIENCE = 60.0  # host seconds until a client gives up; only a failing test waits for it
 CHAR = 100 * US  # at 100 kbaud
 
 
