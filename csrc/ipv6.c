@@ -22,6 +22,11 @@ static void ipv6_drop(struct rxpkt *p, uint64_t *count, enum rx_drop why)
   rx_drop(p, why);
 }
 
+static bool is_extension(uint32_t type)
+{
+  return type == NEXT_HOPOPTS || type == NEXT_DSTOPTS || type == NEXT_ROUTING || type == IPv6_FRAGMENT;
+}
+
 /* How long an extension header is, of which 8 bytes are there. */
 
 static uint32_t extension_len(uint32_t type, const uint8_t *header)
@@ -34,7 +39,7 @@ static uint32_t extension_len(uint32_t type, const uint8_t *header)
 bool ipv6_is_error(const struct rxpkt *p)
 {
   uint32_t at = IPv6_HDRLEN, readable = min_u32(p->nflat, p->len), next = p->ip[6];
-  while (next == NEXT_HOPOPTS || next == NEXT_DSTOPTS || next == NEXT_ROUTING || next == IPv6_FRAGMENT)
+  while (is_extension(next))
     {
       if (at > readable || readable - at < 8) return false;
       if (next == IPv6_FRAGMENT && get16(p->ip + at + 2) & 0xfff8) return false;
@@ -120,7 +125,7 @@ static struct verdict extensions(struct rxpkt *p)
   uint32_t at = IPv6_HDRLEN, readable = min_u32(p->nflat, p->len);
   p->proto = p->ip[6];
   p->proto_at = 6;
-  while (p->proto == NEXT_HOPOPTS || p->proto == NEXT_DSTOPTS || p->proto == NEXT_ROUTING || p->proto == IPv6_FRAGMENT)
+  while (is_extension(p->proto))
     {
       if (p->proto == NEXT_HOPOPTS && at != IPv6_HDRLEN)
         return (struct verdict){ DROP_HEADER, true, ICMPv6_BAD_NEXT, p->proto_at };

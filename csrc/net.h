@@ -357,6 +357,7 @@ uint32_t netdev_mtu(const struct netdev *dev, struct ipaddr dst);         /* of 
 struct netdev *netdev_register(struct board *b, const char *name, uint32_t flags, uint32_t mtu, const uint8_t *mac);
 struct netdev *netdev_find(struct board *b, int32_t index);               /* NULL if there is none */
 struct netdev *netdev_foraddr(struct board *b, struct ipaddr dst);        /* which device leads there; NULL: none */
+struct netdev *netdev_leading(struct board *b, int32_t boundif, struct ipaddr dst);     /* the same, unless a socket is bound to one */
 struct ipaddr netdev_hop(const struct netdev *dev, struct ipaddr dst);    /* itself, or a router; unspecified: none */
 struct ipaddr netdev_source(const struct netdev *dev, struct ipaddr dst); /* from which address; unspecified: none */
 bool netdev_has(const struct netdev *dev, struct ipaddr addr);            /* the address is its own */

@@ -319,7 +319,7 @@ int32_t neighbor_info(struct board *b, uint32_t family, uint32_t i, uint8_t *out
 int32_t neighbor_begin(struct board *b, const uint8_t *addr, int32_t boundif)
 {
   struct ipaddr dst = ipaddr_load(addr), hop;
-  struct netdev *dev = boundif ? netdev_find(b, boundif) : netdev_foraddr(b, dst);
+  struct netdev *dev = netdev_leading(b, boundif, dst);
   if (dev == NULL) return -EHOSTUNREACH;
   int ret = neighbor_need(dev, dst, &hop);
   return ret == -ENOENT || ret == -EINPROGRESS ? neighbor_request(b, dev->index, hop) : ret;

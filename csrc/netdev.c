@@ -80,6 +80,11 @@ struct netdev *netdev_foraddr(struct board *b, struct ipaddr dst)
   return NULL;
 }
 
+struct netdev *netdev_leading(struct board *b, int32_t boundif, struct ipaddr dst)
+{
+  return boundif ? netdev_find(b, boundif) : netdev_foraddr(b, dst);
+}
+
 struct ipaddr netdev_hop(const struct netdev *dev, struct ipaddr dst)
 {
   if (netdev_onlink(dev, dst)) return dst;

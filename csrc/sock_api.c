@@ -141,7 +141,7 @@ int64_t icmp_sendto(struct board *b, int32_t conn, const uint8_t *data, uint32_t
   int ret = sconn_address(&c->sconn, addr, &raddr);
   if (ret < 0) return ret;
   if (ipaddr_isany(raddr)) raddr = ipaddr_selflike(raddr);
-  struct netdev *dev = c->sconn.boundif ? netdev_find(b, c->sconn.boundif) : netdev_foraddr(b, raddr);
+  struct netdev *dev = netdev_leading(b, c->sconn.boundif, raddr);
   if (dev == NULL || !(dev->flags & IFF_UP)) return -ENETUNREACH;
   uint32_t total = len + ip_hdrlen(raddr);
   if (total > ip_maxlen(dev, raddr)) return total > IP_PACKET_MAX ? -EMSGSIZE : -EINVAL;

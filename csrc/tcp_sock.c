@@ -117,7 +117,7 @@ int64_t tcp_connect(struct board *b, int32_t conn, const uint8_t *addr, uint32_t
   if (ret < 0) return ret;
   if (ipaddr_isany(raddr)) raddr = ipaddr_selflike(raddr);
   if (ipaddr_ismulticast(raddr) || ipaddr_equal(raddr, ipaddr_v4(INADDR_BROADCAST))) return -EADDRNOTAVAIL;   /* MUST-46 */
-  struct netdev *dev = c->sconn.boundif ? netdev_find(b, c->sconn.boundif) : netdev_foraddr(b, raddr);
+  struct netdev *dev = netdev_leading(b, c->sconn.boundif, raddr);
   if (dev == NULL || !(dev->flags & IFF_UP)) return -ENETUNREACH;
   if (netdev_isbroadcast(dev, raddr)) return -EADDRNOTAVAIL;
   if (sconn_confined(&c->sconn, dev, raddr)) return -EINVAL;

@@ -101,7 +101,7 @@ static int check(struct board *b, struct udp_conn *c, uint32_t len, struct ipadd
     }
   if (connected) raddr = c->sconn.raddr;
   if (ipaddr_isany(raddr)) raddr = ipaddr_selflike(raddr);
-  struct netdev *dev = c->sconn.boundif ? netdev_find(b, c->sconn.boundif) : netdev_foraddr(b, raddr);
+  struct netdev *dev = netdev_leading(b, c->sconn.boundif, raddr);
   if (dev == NULL || !(dev->flags & IFF_UP)) return -ENETUNREACH;
   if (sconn_confined(&c->sconn, dev, raddr)) return -EINVAL;
   int ret = neighbor_wanted(dev, raddr);

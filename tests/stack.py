@@ -284,3 +284,20 @@ def hog(s: Stack, leave: int) -> list[int]:
         assert iob is not None
         iobs.append(iob)
     return iobs
+
+
+def waiting(s: Stack) -> int:
+    """Buffers that hold fragments."""
+    return sum(holder.owner == IobOwner.REASM for holder in s.kernel.iobs.ledger())
+
+
+def sent(s: Stack) -> list[bytes]:
+    """All that the board has to send, however short its device's queue is."""
+    frames: list[bytes] = []
+    while True:
+        s.eth.txavail()
+        s.later(0.03)
+        more = s.frames()
+        if not more:
+            return frames
+        frames += more

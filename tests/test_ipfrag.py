@@ -12,13 +12,28 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stack import BOARD_IP, EVERYBODY, HOST_IP, Packet, Stack, arp, checksum, error_of, ether, icmp, ip, opened, udp
+from stack import (
+    BOARD_IP,
+    EVERYBODY,
+    HOST_IP,
+    Packet,
+    Stack,
+    arp,
+    checksum,
+    error_of,
+    ether,
+    icmp,
+    ip,
+    opened,
+    sent,
+    udp,
+    waiting,
+)
 from tcp_peer import act, connected
 
 from board import Board
 from kernel.core import lib
 from kernel.inet import inet_addr
-from kernel.iob import IobOwner
 from kernel.socket import AF_INET, IPPROTO_ICMP, SOCK_DGRAM
 from kernel.wqueue import LPWORK, Work
 
@@ -80,23 +95,6 @@ def joined(frames: list[bytes]) -> bytes:
         assert (field & 0x1FFF) * 8 == len(payload)
         payload += frame[34:]
     return payload
-
-
-def waiting(s: Stack) -> int:
-    """Buffers that hold fragments."""
-    return sum(holder.owner == IobOwner.REASM for holder in s.kernel.iobs.ledger())
-
-
-def sent(s: Stack) -> list[bytes]:
-    """All that the board has to send, however short its device's queue is."""
-    frames: list[bytes] = []
-    while True:
-        s.eth.txavail()
-        s.later(0.03)
-        more = s.frames()
-        if not more:
-            return frames
-        frames += more
 
 
 # Reassembly

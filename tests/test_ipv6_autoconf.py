@@ -24,6 +24,7 @@ from stack6 import (
 from board import Board
 from kernel.inet import ether_aton
 from kernel.neighbor import neighbor_get
+from kernel.netdev_ipv6 import Ifaddr6
 from kernel.netlib.autoconf import autoconfigure
 
 ROUTER = "fe80::1"
@@ -76,7 +77,7 @@ def heard(s: Stack6, *advertisements: bytes) -> None:
     s.later(0.001)
 
 
-def states(s: Stack6) -> list[tuple[str, int, str]]:
+def states(s: Stack6) -> list[Ifaddr6]:
     return list(s.device.ip6)
 
 

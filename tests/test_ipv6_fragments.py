@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stack import ether, hog, udp
+from stack import ether, hog, sent, udp, waiting
 from stack6 import (
     ALL_NODES,
     BOARD,
@@ -32,7 +32,6 @@ from stack6 import (
 )
 
 from kernel.core import lib
-from kernel.iob import IobOwner
 
 PAYLOAD = bytes((i * 7 + (i >> 8)) & 0xFF for i in range(65527))
 
@@ -74,23 +73,6 @@ def joined(frames: list[bytes]) -> Packet6:
         payload += packet.payload[8:]
     first = packets[0]
     return Packet6(ether6(ip6(payload, first.payload[0], src=first.src, dst=first.dst, hops=first.hops)))
-
-
-def waiting(s: Stack6) -> int:
-    """Buffers that hold fragments."""
-    return sum(holder.owner == IobOwner.REASM for holder in s.kernel.iobs.ledger())
-
-
-def sent(s: Stack6) -> list[bytes]:
-    """All that the board has to send, however short its device's queue is."""
-    frames: list[bytes] = []
-    while True:
-        s.eth.txavail()
-        s.later(0.03)
-        more = s.frames()
-        if not more:
-            return frames
-        frames += more
 
 
 def receives(s: Stack6, sock: Any) -> bytes:

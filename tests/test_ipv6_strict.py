@@ -29,7 +29,6 @@ from stack6 import (
     ip6,
     option,
     pseudo,
-    pton,
     solicit,
     udp6,
 )
@@ -37,6 +36,7 @@ from test_ipv6_autoconf import ROUTER, empty, heard, prefix, router, states
 
 from kernel.core import lib
 from kernel.neighbor import neighbor_get
+from kernel.socket import MSG_DONTWAIT
 
 REPORTED = (DSTOPTS, b"\0\x80\4" + bytes(4))  # an option that has to be complained about
 
@@ -82,11 +82,7 @@ def test_a_prefix_that_is_not_on_the_link_is_reached_by_the_router() -> None:
         s.frames()
         s.run(lambda sys: sock.sendto(b"x", ("2001:db8::99", 9)))
         (sent,) = s.sent6()
-        assert sent.dst_mac == HOST_MAC and [row.preflen for row in states_of(s)] == [128]
-
-
-def states_of(s: Stack6) -> list[Any]:
-    return list(s.device.ip6)
+        assert sent.dst_mac == HOST_MAC and [row.preflen for row in states(s)] == [128]
 
 
 def test_a_prefix_that_is_preferred_for_longer_than_it_is_valid_gives_no_address() -> None:
@@ -133,9 +129,9 @@ def test_an_address_is_not_ready_because_another_one_is() -> None:
         s.later(0.6)
         s.device.ip6.add("fc00::5", 112)
         s.later(0.6)
-        assert [row.state for row in states_of(s)] == ["ready", "tentative"]
+        assert [row.state for row in states(s)] == ["ready", "tentative"]
         s.later(0.6)
-        assert [row.state for row in states_of(s)] == ["ready", "ready"]
+        assert [row.state for row in states(s)] == ["ready", "ready"]
 
 
 def test_a_call_from_nobody_is_not_answered() -> None:
@@ -218,7 +214,8 @@ def test_a_datagram_without_a_checksum_is_none_even_if_zero_would_be_right() -> 
         assert checksum(pseudo(HOST, BOARD, 17, len(fits) - 40) + fits[40:]) == 0
         s.input(ether6(fits))
         assert s.kernel.net.stats.udp.chkerr == 1
-        assert s.run(lambda sys: sock.poll() if hasattr(sock, "poll") else 0) in (0, None)
+        with pytest.raises(BlockingIOError):
+            s.run(lambda sys: sock.recv(10, MSG_DONTWAIT))
 
 
 def test_neighbor_discovery_in_a_fragment_is_not_believed() -> None:
@@ -232,9 +229,9 @@ def test_who_tests_an_address_has_to_ask_the_group_of_that_address() -> None:
         s.device.ip6.set(BOARD, 112)
         s.later(0.001)
         s.answers6(solicit(src=ANY, dst=ALL_NODES))
-        assert [row.state for row in states_of(s)] == ["tentative"]
+        assert [row.state for row in states(s)] == ["tentative"]
         s.answers6(solicit(src=ANY))
-        assert [row.state for row in states_of(s)] == ["duplicate"]
+        assert [row.state for row in states(s)] == ["duplicate"]
 
 
 def test_a_link_local_address_that_a_router_replaces_while_it_is_tested_ends_the_test() -> None:
@@ -245,7 +242,7 @@ def test_a_link_local_address_that_a_router_replaces_while_it_is_tested_ends_the
         s.later(0.3)
         heard(s, router())
         s.later(7)
-        assert done == [errno.ETIMEDOUT] and [row.address for row in states_of(s)] == ["2001:db8::ff:fe00:2"]
+        assert done == [errno.ETIMEDOUT] and [row.address for row in states(s)] == ["2001:db8::ff:fe00:2"]
 
 
 def test_the_length_of_a_prefix_limits_what_an_address_has_in_common_with_a_destination() -> None:
@@ -257,4 +254,4 @@ def test_the_length_of_a_prefix_limits_what_an_address_has_in_common_with_a_dest
         sock = s.bound6(1234)
         s.kernel.tasks.create(lambda sys: sock.sendto(b"x", ("fd00::4", 9)), "sender", 50)
         s.later(0.001)
-        assert s.sent6()[0].src == "fd00::8" and pton("fd00::8") != pton("fd00::5")
+        assert s.sent6()[0].src == "fd00::8"
