@@ -10,8 +10,9 @@ import pytest
 from stack import error_of
 from stack6 import Stack6
 from tcp_peer import TCP, act
+from test_bsd_modules import echo_server
 
-from kernel.bsd import select, socket
+from kernel.bsd import socket
 
 BUFFERS = TCP | {"NET_UDP_WRITE_BUFFERS": True, "NETDB_DNSCLIENT": False}
 
@@ -29,21 +30,6 @@ def guarded(program: Any, *args: Any) -> Any:
         return program(*args)
     except OSError as error:
         return error
-
-
-def echo_server(family: int, port: int = 7) -> None:
-    """Serves any number of clients, as a program would that knows nothing of boards."""
-    with socket.create_server(("", port), family=family) as server:
-        clients: list[Any] = []
-        while True:
-            for sock in select.select([server, *clients], [], [])[0]:
-                if sock is server:
-                    clients.append(server.accept()[0])
-                elif data := sock.recv(1024):
-                    sock.sendall(data)
-                else:
-                    clients.remove(sock)
-                    sock.close()
 
 
 def client_of(address: tuple[str, int]) -> tuple[int, bytes, Any, Any]:

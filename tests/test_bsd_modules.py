@@ -16,9 +16,10 @@ from kernel.bsd import select, socket, system, time
 BUFFERS = TCP | {"NET_UDP_WRITE_BUFFERS": True}
 
 
-def echo_server(port: int = 7) -> None:
+def echo_server(family: int = socket.AF_INET, port: int = 7) -> None:
+    """Serves any number of clients, as a program would that knows nothing of boards."""
     clients: list[Any] = []
-    with socket.create_server(("", port)) as server:
+    with socket.create_server(("", port), family=family) as server:
         while True:
             for sock in select.select([server, *clients], [], [])[0]:
                 if sock is server:
